@@ -1,0 +1,239 @@
+"""A model on disk: ``bundle.json``, ``weights.safetensors`` and ``CARD.md`` in one folder.
+
+All that a model needs to run is data beside its weights; nothing in a bundle is executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import InputError
+from .prepare import Plan
+
+SCHEMA = 1
+MODELS_VARIABLE = "LESION_SEGMENTATION_MODELS"
+_FIELDS = {
+    "schema": int,
+    "name": str,
+    "version": str,
+    "title": str,
+    "task": str,
+    "licence": str,
+    "channels": list,
+    "network": dict,
+    "plan": dict,
+    "calibration": dict,
+    "floor": list,
+    "training": dict,
+    "weights": dict,
+}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified model bundle. ``sha256`` is that of the weights file."""
+
+    folder: Path
+    description: dict
+
+    @property
+    def name(self) -> str:
+        return self.description["name"]
+
+    @property
+    def version(self) -> str:
+        return self.description["version"]
+
+    @property
+    def sha256(self) -> str:
+        return self.description["weights"]["sha256"]
+
+    @property
+    def channels(self) -> list[tuple[str, bool]]:
+        """The input channels in the network's order, each with whether it is required."""
+        return [(channel["name"], bool(channel["required"])) for channel in self.description["channels"]]
+
+    @property
+    def plan(self) -> Plan:
+        plan = self.description["plan"]
+        tile = plan.get("tile")
+        return Plan(
+            channels=tuple(name for name, _ in self.channels),
+            spacing_mm=tuple(float(s) for s in plan["spacing_mm"]),
+            spacing_tolerance=float(plan["spacing_tolerance"]),
+            tile=None if tile is None else tuple(int(t) for t in tile),
+        )
+
+    def network(self):
+        """Return the trained network in evaluation mode, float32 on the CPU."""
+        from safetensors.torch import load_file
+
+        from .networks import build_network
+
+        network = build_network(self.description["network"])
+        weights = load_file(str(self.folder / self.description["weights"]["file"]))
+        try:
+            network.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor
+                                     for name, tensor in weights.items()})
+        except RuntimeError as error:
+            raise InputError(
+                f"The weights of bundle '{self.name}' do not fit its network '{self.description['network']['name']}'; "
+                "the bundle is damaged, install it again."
+            ) from error
+        return network.eval()
+
+
+@dataclass(frozen=True)
+class BrokenBundle:
+    """A folder that looks like a bundle and cannot be used, with the reason."""
+
+    folder: Path
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+
+def load_bundle(folder: str | Path) -> Bundle:
+    """Read and verify the bundle in ``folder``: schema, network name, checksum. The weights are not loaded yet.
+
+    Raises InputError that names the bundle and what is wrong with it.
+    """
+    folder = Path(folder)
+    path = folder / "bundle.json"
+    if not path.is_file():
+        raise InputError(f"{folder.name} is not a model bundle: it has no bundle.json.")
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"bundle.json of '{folder.name}' cannot be read ({error}); install the bundle again.") from error
+    _check_description(description, folder.name)
+    weights = folder / description["weights"]["file"]
+    if not weights.is_file():
+        raise InputError(f"Bundle '{folder.name}' has no {weights.name}; install the bundle again.")
+    if _sha256(weights) != description["weights"]["sha256"]:
+        raise InputError(
+            f"The weights of bundle '{folder.name}' do not have the checksum that bundle.json states; the file was "
+            "changed or damaged, install the bundle again."
+        )
+    return Bundle(folder, description)
+
+
+def find_bundle(name: str | Path) -> Bundle:
+    """Return the bundle called ``name`` from the model folders, or the one in the folder ``name``."""
+    if (Path(name) / "bundle.json").is_file():
+        return load_bundle(name)
+    for folder in model_folders():
+        if (folder / str(name) / "bundle.json").is_file():
+            return load_bundle(folder / str(name))
+    if os.sep in str(name) or Path(name).is_dir():
+        return load_bundle(name)
+    known = ", ".join(bundle.name for bundle in list_bundles()) or "none"
+    raise InputError(f"There is no model called '{name}'; installed models: {known}.")
+
+
+def list_bundles() -> list[Bundle | BrokenBundle]:
+    """Return every bundle in the model folders, broken ones with the reason, in alphabetical order of the folders."""
+    found = {}
+    for models in model_folders():
+        for folder in sorted(models.iterdir()) if models.is_dir() else []:
+            if (folder / "bundle.json").is_file() and folder.name not in found:
+                try:
+                    found[folder.name] = load_bundle(folder)
+                except InputError as error:
+                    found[folder.name] = BrokenBundle(folder, str(error))
+    return list(found.values())
+
+
+def model_folders() -> list[Path]:
+    """Folders searched for bundles: those of $LESION_SEGMENTATION_MODELS, then the ones shipped with the package."""
+    named = [Path(p) for p in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if p]
+    return [*named, Path(__file__).resolve().parents[2] / "Resources" / "Models"]
+
+
+def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: str) -> Bundle:
+    """Write a bundle beside ``folder`` and rename it into place; returns it verified.
+
+    ``description`` is bundle.json without ``schema`` and ``weights``. An existing ``folder`` is refused.
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    if folder.exists():
+        raise InputError(f"{folder.name} exists already; remove it or give the new bundle another name.")
+    partial = folder.with_name(folder.name + ".partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    weights = partial / "weights.safetensors"
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()}, str(weights))
+    description = {
+        "schema": SCHEMA,
+        **description,
+        "weights": {"file": weights.name, "sha256": _sha256(weights)},
+    }
+    _check_description(description, folder.name)
+    (partial / "bundle.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    (partial / "CARD.md").write_text(card, encoding="utf-8")
+    os.replace(partial, folder)
+    return load_bundle(folder)
+
+
+def _check_description(description: dict, name: str) -> None:
+    from .networks import NETWORKS
+
+    if not isinstance(description, dict):
+        raise InputError(f"bundle.json of '{name}' is not a JSON object.")
+    for field, kind in _FIELDS.items():
+        if field not in description:
+            raise InputError(f"bundle.json of '{name}' has no '{field}'; install the bundle again.")
+        if not isinstance(description[field], kind):
+            raise InputError(f"In bundle.json of '{name}' the entry '{field}' is not a {kind.__name__}.")
+    if description["schema"] != SCHEMA:
+        raise InputError(
+            f"Bundle '{name}' has schema {description['schema']}; this version reads schema {SCHEMA}. "
+            "Update the extension or the bundle."
+        )
+    for field, inner in {
+        "weights": ("file", "sha256"),
+        "plan": ("spacing_mm", "spacing_tolerance"),
+        "calibration": ("scale", "bias"),
+        "network": ("name",),
+    }.items():
+        for key in inner:
+            if key not in description[field]:
+                raise InputError(f"bundle.json of '{name}' has no '{field}.{key}'; install the bundle again.")
+    if Path(description["weights"]["file"]).name != description["weights"]["file"]:
+        raise InputError(f"In bundle.json of '{name}' the weights file is not a plain file name.")
+    if description["network"]["name"] not in NETWORKS:
+        raise InputError(
+            f"Bundle '{name}' asks for the network '{description['network']['name']}', which is unknown; "
+            f"the known ones are {', '.join(sorted(NETWORKS))}."
+        )
+    channels = description["channels"]
+    if not channels or not all(isinstance(c, dict) and {"name", "required"} <= c.keys() for c in channels):
+        raise InputError(f"In bundle.json of '{name}' every channel needs a 'name' and 'required'.")
+    if float(description["calibration"]["scale"]) <= 0:
+        raise InputError(f"In bundle.json of '{name}' the calibration scale is not positive.")
+    check_floor(description["floor"], f"bundle.json of '{name}'")
+
+
+def check_floor(floor: list, source: str) -> None:
+    """Raise InputError unless ``floor`` is [[rho, level], ...] with rho > 0 rising and level in [0, 1] strictly falling."""
+    try:
+        rho = [float(r) for r, _ in floor]
+        level = [float(v) for _, v in floor]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The floor in {source} is not a list of [rho, level] pairs.") from error
+    rising = all(a < b for a, b in zip(rho, rho[1:])) and all(r > 0 for r in rho)
+    falling = all(a > b for a, b in zip(level, level[1:])) and all(0 <= v <= 1 for v in level)
+    if not (rising and falling):
+        raise InputError(f"The floor in {source} must rise in rho and fall strictly in level.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

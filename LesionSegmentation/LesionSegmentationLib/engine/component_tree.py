@@ -1,0 +1,152 @@
+"""The 26-connected components of every prefix of a voxel ranking, found once.
+
+Nested segmentations merge components. Each voxel belongs to the basin of the peak that steepest ascent leads it to; two
+basins become one component at the first prefix that holds a neighbouring pair of their voxels. The merges form a tree;
+the components of a prefix are the nodes alive there, and their sizes are sums over leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import minimum_spanning_tree
+
+_OFFSETS = np.array([offset for offset in product((-1, 0, 1), repeat=3) if offset != (0, 0, 0)])
+
+
+@dataclass(frozen=True)
+class Components:
+    """The components of one prefix, best peak first.
+
+    ``peak``: rank of the highest voxel, which is the component's identity. ``basin``: number of that peak among all
+    peaks, which stays the same at every prefix. ``voxels``: size. ``of_rank``: for every rank of the prefix, the index
+    of its component in these arrays.
+    """
+
+    peak: np.ndarray
+    basin: np.ndarray
+    voxels: np.ndarray
+    of_rank: np.ndarray
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum of ``values`` (one a rank of the prefix) over each component, float64."""
+        return np.bincount(self.of_rank, weights=values, minlength=self.peak.size)
+
+
+class ComponentTree:
+    """Component tree of a ranking.
+
+    ``order``: flat C-order indices of the ranked voxels, best first; ``shape``: the grid (i, j, k).
+    """
+
+    def __init__(self, order: np.ndarray, shape: tuple[int, int, int]):
+        ranks, place, steps = _rank_box(order, shape)
+        self._basin, self._peaks = _basins(ranks, place, steps)
+        first, second, rank = _merges(ranks, place, steps, self._basin, self._peaks.size)
+        self._build(first, second, rank)
+
+    @property
+    def peaks(self) -> int:
+        """How many peaks the ranking has: the most components there can be."""
+        return self._peaks.size
+
+    def components(self, count: int) -> Components:
+        """Return the components of the prefix of ``count`` voxels."""
+        alive = np.flatnonzero((self._birth < count) & (self._death >= count))
+        alive = alive[np.argsort(self._node_peak[alive])]
+        by_place = np.argsort(self._low[alive])
+        found = np.searchsorted(self._low[alive][by_place], self._position[self._basin[:count]], side="right") - 1
+        of_rank = by_place[found]
+        return Components(
+            peak=self._node_peak[alive],
+            basin=self._basin[self._node_peak[alive]] if alive.size else alive,
+            voxels=np.bincount(of_rank, minlength=alive.size),
+            of_rank=of_rank,
+        )
+
+    def _build(self, first: np.ndarray, second: np.ndarray, rank: np.ndarray) -> None:
+        """Turn merges (sorted by rank) into nodes: birth and death rank, peak, and a contiguous range of leaves."""
+        leaves, nodes = self._peaks.size, self._peaks.size + rank.size
+        never = np.iinfo(np.int64).max
+        self._birth = np.concatenate([self._peaks, rank]).astype(np.int64)
+        self._death = np.full(nodes, never)
+        self._node_peak = np.concatenate([self._peaks, np.zeros(rank.size, np.int64)])
+        size = [1] * leaves + [0] * rank.size
+        children = []
+        group, top = list(range(leaves)), list(range(leaves))
+        for node, (a, b, r) in enumerate(zip(first.tolist(), second.tolist(), rank.tolist()), start=leaves):
+            keep, lose = _root(group, a), _root(group, b)
+            a, b = top[keep], top[lose]
+            children.append((a, b))
+            size[node] = size[a] + size[b]
+            self._death[a] = self._death[b] = r
+            self._node_peak[node] = min(self._node_peak[a], self._node_peak[b])
+            group[lose] = keep
+            top[keep] = node
+        low, position = [0] * nodes, 0
+        for node in range(nodes - 1, -1, -1):
+            if self._death[node] == never:
+                low[node], position = position, position + size[node]
+            if node >= leaves:
+                a, b = children[node - leaves]
+                low[a], low[b] = low[node], low[node] + size[a]
+        self._low = np.array(low, np.int64)
+        self._position = self._low[:leaves]
+
+
+def _rank_box(order: np.ndarray, shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ranks in a flat padded box around the voxels (``order.size`` where there is none), each voxel's place, steps."""
+    ijk = np.stack(np.unravel_index(order, shape)) if order.size else np.zeros((3, 0), np.int64)
+    low = ijk.min(axis=1, initial=max(shape)) - 1
+    size = ijk.max(axis=1, initial=-1) - low + 2 if order.size else np.array([3, 3, 3])
+    place = np.ravel_multi_index(tuple(ijk - low[:, None]), size)
+    ranks = np.full(int(np.prod(size)), order.size, np.int32)
+    ranks[place] = np.arange(order.size, dtype=np.int32)
+    return ranks, place, _OFFSETS @ np.array([size[1] * size[2], size[2], 1])
+
+
+def _basins(ranks: np.ndarray, place: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The basin of each rank, and the rank of each basin's peak, rising."""
+    to = np.arange(place.size, dtype=np.int32)
+    for step in steps:
+        np.minimum(to, ranks[place + step], out=to)
+    while True:
+        further = to[to]
+        if np.array_equal(further, to):
+            break
+        to = further
+    peaks, basin = np.unique(to, return_inverse=True)
+    return basin, peaks.astype(np.int64)
+
+
+def _merges(ranks, place, steps, basin, basins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The merges that matter: basin pairs with the rank at which they touch, a spanning forest, rising in rank."""
+    keys, touch = [], []
+    own = np.arange(place.size, dtype=np.int64)
+    for step in steps[steps > 0]:
+        other = ranks[place + step].astype(np.int64)
+        near = np.flatnonzero(other < place.size)
+        a, b = basin[near], basin[other[near]]
+        apart = a != b
+        near, a, b = near[apart], a[apart], b[apart]
+        keys.append(np.minimum(a, b) * basins + np.maximum(a, b))
+        touch.append(np.maximum(own[near], other[near]))
+    keys, touch = np.concatenate(keys), np.concatenate(touch)
+    earliest = np.argsort(touch, kind="stable")
+    keys, index = np.unique(keys[earliest], return_index=True)
+    touch = touch[earliest][index]
+    # Weight 0 would mean "no edge" to scipy; a pair touches at rank 1 at the earliest, so ranks serve as they are.
+    graph = coo_matrix((touch.astype(np.float64), (keys // max(basins, 1), keys % max(basins, 1))), (basins, basins))
+    forest = minimum_spanning_tree(graph.tocsr()).tocoo() if basins else graph
+    rising = np.argsort(forest.data, kind="stable")
+    return forest.row[rising], forest.col[rising], forest.data[rising].astype(np.int64)
+
+
+def _root(group: list[int], item: int) -> int:
+    while group[item] != item:
+        group[item] = group[group[item]]
+        item = group[item]
+    return item

@@ -1,0 +1,33 @@
+"""Where the network runs."""
+
+from __future__ import annotations
+
+import torch
+
+from .errors import InputError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called ``auto`` (the GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises InputError for a name that is none of these or a GPU that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and (kind == "cpu" or not index.isdigit())):
+        raise InputError(f"The device '{name}' is unknown; use auto, cpu, cuda or cuda:N.")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise InputError(f"The device '{name}' is not there: torch sees {torch.cuda.device_count()} CUDA GPUs. Use cpu.")
+    return torch.device(name)
+
+
+def describe_devices() -> list[dict]:
+    """Return the devices at hand: ``name`` for :func:`choose_device` and ``text`` for a person."""
+    devices = []
+    for index in range(torch.cuda.device_count()):
+        free, total = (size / 2**30 for size in torch.cuda.mem_get_info(index))
+        text = f"CUDA, {torch.cuda.get_device_name(index)}, {free:.0f} of {total:.0f} GB free"
+        devices.append({"name": f"cuda:{index}", "text": text})
+    devices.append({"name": "cpu", "text": f"CPU, {torch.get_num_threads()} threads"})
+    return devices

@@ -1,0 +1,154 @@
+"""The lesions of one operating point: what is shown, listed and exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .errors import InputError
+from .geometry import Geometry
+from .operating_curve import Figures, OperatingCurve, OperatingPoint
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """A 26-connected component of the shown segmentation.
+
+    ``id``: number of its peak among all peaks of the study, 1 is the highest; the same at every setting.
+    ``peak``: voxel (i, j, k) of the highest probability. ``diameter_mm``: longest axis within one slice, between voxel
+    centres plus one voxel. ``equivalent_diameter_mm``: of the sphere of the same volume. ``centroid_ras``: mm.
+    ``appears_at_beta``: the smallest beta, with alpha = 1 - beta, that marks it; None if no setting does.
+    """
+
+    id: int
+    peak: tuple[int, int, int]
+    voxels: int
+    volume_ml: float
+    diameter_mm: float
+    equivalent_diameter_mm: float
+    mean_probability: float
+    highest_probability: float
+    centroid_ras: tuple[float, float, float]
+    appears_at_beta: float | None
+
+
+class Lesions:
+    """The lesions that an operating point shows, after the smallest size; made by :func:`find_lesions`."""
+
+    def __init__(self, curve: OperatingCurve, point: OperatingPoint, minimum_voxels: int):
+        self.curve, self.point, self.minimum_voxels = curve, point, minimum_voxels
+        components = curve.tree.components(point.count)
+        large = components.voxels >= minimum_voxels
+        self._kept = np.flatnonzero(large)
+        self._components = components
+        self._ranks = np.flatnonzero(large[components.of_rank])
+        self._index = np.cumsum(large)[components.of_rank[self._ranks]] - 1
+
+    def __len__(self) -> int:
+        return self._kept.size
+
+    @property
+    def voxels(self) -> np.ndarray:
+        """Flat C-order indices of the shown voxels, highest score first."""
+        return self.curve.order[self._ranks]
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Expected figures of the shown voxels."""
+        return self.curve.figures(self._ranks)
+
+    def mask(self) -> np.ndarray:
+        """Return the shown segmentation, uint8 (i, j, k)."""
+        return self._painted(np.uint8(1), np.uint8)
+
+    def labels(self) -> np.ndarray:
+        """Return the shown lesions by id, int32 (i, j, k), 0 elsewhere."""
+        return self._painted((self._components.basin[self._kept] + 1)[self._index], np.int32)
+
+    @cached_property
+    def rows(self) -> list[Lesion]:
+        """The lesions, largest first."""
+        geometry = self.curve.geometry
+        if not len(self):
+            return []
+        ijk = np.stack(np.unravel_index(self.voxels, geometry.shape), axis=1)
+        sizes = self._components.voxels[self._kept]
+        peaks = self._components.peak[self._kept]
+        mean_probability = self._means(self.curve.expected[self._ranks], sizes)
+        centroid = geometry.world(np.stack([self._means(ijk[:, axis], sizes) for axis in range(3)], axis=1))
+        peak_ijk = np.stack(np.unravel_index(self.curve.order[peaks], geometry.shape), axis=1)
+        diameters = _longest_axes(ijk, self._index, len(self), geometry)
+        volumes = sizes * geometry.voxel_ml
+        lesions = [
+            Lesion(
+                id=int(basin) + 1,
+                peak=tuple(peak_ijk[n].tolist()),
+                voxels=int(sizes[n]),
+                volume_ml=float(volumes[n]),
+                diameter_mm=float(diameters[n]),
+                equivalent_diameter_mm=float(np.cbrt(6000 * volumes[n] / np.pi)),
+                mean_probability=float(mean_probability[n]),
+                highest_probability=float(self.curve.expected[peaks[n]]),
+                centroid_ras=tuple(centroid[n].tolist()),
+                appears_at_beta=_as_beta(float(self.curve.entries[peaks[n]])),
+            )
+            for n, basin in enumerate(self._components.basin[self._kept])
+        ]
+        return sorted(lesions, key=lambda lesion: (-lesion.voxels, lesion.id))
+
+    def _means(self, values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        return np.bincount(self._index, weights=values, minlength=sizes.size) / sizes
+
+    def _painted(self, values, dtype) -> np.ndarray:
+        image = np.zeros(self.curve.geometry.shape, dtype)
+        image.reshape(-1)[self.voxels] = values
+        return image
+
+
+def find_lesions(
+    curve: OperatingCurve, point: OperatingPoint, minimum_volume_ml: float = 0.0, minimum_voxels: int = 0
+) -> Lesions:
+    """Return the lesions that ``point`` shows: components of at least both sizes. Negative sizes raise InputError."""
+    if not (np.isfinite(minimum_volume_ml) and minimum_volume_ml >= 0) or minimum_voxels < 0:
+        raise InputError("The smallest lesion to show must have a size of zero or more.")
+    # A volume typed as n voxels must keep lesions of exactly n voxels, so rounding may not push it to n + 1.
+    by_volume = int(np.ceil(minimum_volume_ml / curve.geometry.voxel_ml - 1e-6))
+    return Lesions(curve, point, max(1, by_volume, minimum_voxels))
+
+
+def slice_axis(geometry: Geometry) -> int:
+    """Return the voxel axis across the slices: the one with clearly the largest spacing, else the one nearest S."""
+    spacing = geometry.spacing
+    coarsest = int(np.argmax(spacing))
+    if spacing[coarsest] > 1.2 * np.sort(spacing)[1]:
+        return coarsest
+    return int(np.argmax(np.abs(geometry.affine[2, :3]) / spacing))
+
+
+def _longest_axes(ijk: np.ndarray, index: np.ndarray, count: int, geometry: Geometry) -> np.ndarray:
+    """Longest in-slice distance of each of ``count`` groups of voxels, mm, one voxel added for the two half ends."""
+    across = slice_axis(geometry)
+    row, column = [axis for axis in range(3) if axis != across]
+    order = np.lexsort((ijk[:, column], ijk[:, row], ijk[:, across], index))
+    key = np.stack([index[order], ijk[order, across], ijk[order, row]])
+    # Only the two ends of each row can be ends of the longest axis.
+    row_starts = np.flatnonzero(np.concatenate([[True], (key[:, 1:] != key[:, :-1]).any(axis=0)]))
+    row_ends = np.append(row_starts[1:], key.shape[1]) - 1
+    ends = np.sort(order[np.concatenate([row_starts, row_ends])]) if count else order
+    ends = ends[np.lexsort((ijk[ends, across], index[ends]))]
+    flat = ijk[ends][:, [row, column]] * np.array([geometry.spacing[row], geometry.spacing[column]])
+    key = np.stack([index[ends], ijk[ends, across]])
+    starts = np.flatnonzero(np.concatenate([[True], (key[:, 1:] != key[:, :-1]).any(axis=0)]))
+    longest = np.zeros(count)
+    for start, stop in zip(starts, np.append(starts[1:], ends.size)):
+        points = flat[start:stop]
+        squared = ((points[:, None] - points[None]) ** 2).sum(axis=2).max()
+        lesion = index[ends[start]]
+        longest[lesion] = max(longest[lesion], squared)
+    return np.sqrt(longest) + np.sqrt(geometry.spacing[row] * geometry.spacing[column])
+
+
+def _as_beta(rho: float) -> float | None:
+    return rho / (1 + rho) if np.isfinite(rho) else None

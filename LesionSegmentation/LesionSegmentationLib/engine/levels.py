@@ -1,0 +1,119 @@
+"""Rules that turn a setting into a level of a score volume.
+
+A rule answers one question: from which rho = beta/alpha on does each voxel, highest score first, belong to the
+segmentation? Because the answers never fall along the ranks, every later setting is a binary search in them, and
+segmentations over rho are nested by construction.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from .bundle import check_floor
+from .errors import InputError
+
+
+class LevelRule(Protocol):
+    """What an operating curve asks of a kind of score volume.
+
+    ``cuts``: falling score levels; voxels are sorted down to the first, and to the next when a setting needs them.
+    ``takes_thresholds``: whether a bare threshold on the score means anything to a person.
+    """
+
+    cuts: tuple[float, ...]
+    takes_thresholds: bool
+
+    def entries(self, score: np.ndarray, expected: np.ndarray, total: float) -> np.ndarray:
+        """Return the rho at which each voxel enters, float64 (n,), never falling, inf for never.
+
+        ``score``: the n highest scores, falling. ``expected``: their lesion probabilities. ``total``: the sum of the
+        probabilities over the whole volume, all other voxels included.
+        """
+
+    def reach(self, score: float, count: int, expected_sum: float, total: float) -> float:
+        """Return the rho at which a further voxel of that ``score`` would enter after ``count`` voxels."""
+
+    def level(self, rho: float, count: int, expected_sum: float, total: float) -> float:
+        """Return the score at which the set of the ``count`` voxels that enter up to ``rho`` is cut."""
+
+    def floor(self, rho: float) -> float:
+        """Return the score below which nothing is marked at ``rho``."""
+
+    def floor_entries(self, score: np.ndarray) -> np.ndarray:
+        """Return the smallest rho whose floor lets each ``score`` pass: 0 where every floor does, inf where none."""
+
+
+class PosteriorRule:
+    """The score is a calibrated probability p; the set is the one that is best for the expected Tversky index.
+
+    TP / (TP + alpha FP + beta FN) of the expected counts is largest for {p >= tau}, tau = 1 / (1 + r + rho), where r is
+    the minimum of (FP + rho FN) / TP. The voxel of rank k (TP_k: the sum of the k probabilities before it, P: of all)
+    belongs to that set exactly when rho >= (TP_k / p_k - k) / P.
+
+    ``floor``: [[rho, level], ...], rho rising, level strictly falling; linear in log rho between, constant outside. No
+    voxel below the floor is ever marked, so that "nothing" is a possible answer. The level used is max(tau, floor).
+    """
+
+    cuts = (1e-3, 1e-4, 1e-6, 1e-9, 1e-45)
+    takes_thresholds = True
+
+    def __init__(self, floor: list | tuple = ()):
+        check_floor(list(floor), "the rule")
+        self._log_rho = np.log([float(r) for r, _ in floor])
+        self._floor = np.array([float(v) for _, v in floor])
+
+    def entries(self, score, expected, total):
+        """See LevelRule."""
+        p = score.astype(np.float64)
+        before = np.cumsum(p) - p
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rho = np.where(p > 0, (before / p - np.arange(p.size)) / total, np.inf)
+        return np.maximum.accumulate(np.maximum(rho, 0))
+
+    def reach(self, score, count, expected_sum, total):
+        """See LevelRule."""
+        if total <= 0 or (self._floor.size and score <= self._floor[-1]):
+            return np.inf
+        return (expected_sum / score - count) / total
+
+    def level(self, rho, count, expected_sum, total):
+        """Return tau = 1 / (1 + r + rho)."""
+        if expected_sum <= 0:
+            return 0.0
+        r = (count - expected_sum + rho * (total - expected_sum)) / expected_sum
+        return 1 / (1 + r + rho)
+
+    def floor(self, rho):
+        """See LevelRule."""
+        if not self._floor.size:
+            return 0.0
+        return float(np.interp(np.log(rho) if rho > 0 else -np.inf, self._log_rho, self._floor))
+
+    def floor_entries(self, score):
+        """See LevelRule."""
+        if not self._floor.size:
+            return np.zeros(score.shape)
+        p = score.astype(np.float64)
+        rho = np.exp(np.interp(p, self._floor[::-1], self._log_rho[::-1]))
+        return np.where(p >= self._floor[0], 0.0, np.where(p < self._floor[-1], np.inf, rho))
+
+
+def ratio(alpha: float, beta: float) -> float:
+    """Return rho = beta / alpha; alpha weighs false positives, beta false negatives (Salehi et al. 2017, eq. 3).
+
+    Raises InputError unless alpha > 0 and beta >= 0, both finite.
+    """
+    if not (np.isfinite(alpha) and alpha > 0):
+        raise InputError(f"alpha, the weight of false positives, must be a positive number, not {alpha:g}.")
+    if not (np.isfinite(beta) and beta >= 0):
+        raise InputError(f"beta, the weight of false negatives, must be zero or a positive number, not {beta:g}.")
+    return float(beta) / float(alpha)
+
+
+def fbeta_weights(fbeta: float) -> tuple[float, float]:
+    """Return (alpha, beta) of the F_beta score: alpha = 1/(1+B^2), beta = B^2/(1+B^2) (Hashemi et al. 2019)."""
+    if not (np.isfinite(fbeta) and fbeta > 0):
+        raise InputError(f"The B of an F_beta score must be a positive number, not {fbeta:g}.")
+    return 1 / (1 + fbeta**2), fbeta**2 / (1 + fbeta**2)

@@ -1,0 +1,47 @@
+"""The posterior of a study on its reference grid, with what made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .errors import InputError
+from .geometry import Geometry
+
+
+@dataclass(frozen=True)
+class ProbabilityMap:
+    """Per-voxel lesion probability.
+
+    ``array``: float32 (i, j, k), 0 to 1, on ``geometry``. ``calibration``: the bundle's entry (scale, bias, error,
+    fitted_on), empty when nobody calibrated it. ``floor``: [[rho, level], ...], see ``levels.PosteriorRule``.
+    ``provenance``: what made it, ready for JSON.
+    """
+
+    array: np.ndarray
+    geometry: Geometry
+    calibration: dict = field(default_factory=dict)
+    floor: list = field(default_factory=list)
+    provenance: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.array.shape != self.geometry.shape:
+            raise InputError(f"A probability volume of {self.array.shape} voxels does not fit a grid of {self.geometry.shape}.")
+        check_probabilities(self.array)
+
+    @property
+    def figures_from(self) -> str:
+        """Where expected figures come from, as a person reads it."""
+        if not self.calibration:
+            return "expected from this image, uncalibrated"
+        return f"expected from this image, model calibrated on {self.calibration.get('fitted_on', 'data it does not name')}"
+
+
+def check_probabilities(array: np.ndarray) -> None:
+    """Raise InputError unless every value of ``array`` is finite and within 0 to 1."""
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError("The probability volume holds values that are not numbers (NaN or infinite).")
+    if low < 0 or high > 1:
+        raise InputError(f"The probability volume holds values from {low:.3g} to {high:.3g}; probabilities lie in 0 to 1.")

@@ -1,0 +1,94 @@
+"""The main job: a study and a bundle in, a probability map out. Button, console, worker and shell all call this."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from .bundle import Bundle
+from .device import choose_device
+from .errors import Cancelled, InputError
+from .predict import predict
+from .prepare import prepare
+from .probability_map import ProbabilityMap
+from .restore import restore
+from .study import Study
+
+
+def process(
+    study: Study,
+    bundle: Bundle,
+    device: str = "auto",
+    progress: Callable[[str, float], None] = lambda stage, fraction: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    log: Callable[[str], None] = lambda message: None,
+    network=None,
+) -> ProbabilityMap:
+    """Run ``bundle`` on ``study`` and return the posterior on the study's reference grid.
+
+    ``progress(stage, fraction)`` hears of the stages prepare, predict and restore; ``cancelled()`` is asked between
+    patches and raises Cancelled; ``log(sentence)`` hears what a person should know. ``network``: the bundle's network
+    if it is already loaded. Raises InputError before any long work when the study lacks a channel the bundle needs.
+    """
+    missing = [name for name, required in bundle.channels if required and name not in study.channels]
+    if missing:
+        raise InputError(f"The model '{bundle.name}' needs the channel {', '.join(missing)}, which was not given.")
+    if study.reference not in [name for name, _ in bundle.channels]:
+        raise InputError(f"The reference channel {study.reference} is not among the channels of model '{bundle.name}'.")
+    torch_device = choose_device(device)
+    notes: list[str] = []
+
+    def say(sentence: str) -> None:
+        notes.append(sentence)
+        log(sentence)
+
+    seconds = {}
+    start = time.perf_counter()
+    progress("prepare", 0.0)
+    prepared = prepare(study, bundle.plan)
+    for note in prepared.notes:
+        say(note)
+    network = network or bundle.network()
+    seconds["prepare"] = _lap(start)
+    if cancelled():
+        raise Cancelled
+
+    start = time.perf_counter()
+    logits, used = predict(
+        network, prepared, bundle.plan.tile, torch_device, lambda done: progress("predict", done), cancelled, say
+    )
+    seconds["predict"] = _lap(start)
+
+    start = time.perf_counter()
+    progress("restore", 0.0)
+    probability = restore(calibrated(logits, bundle.description["calibration"]), prepared)
+    seconds["restore"] = _lap(start)
+    progress("restore", 1.0)
+    return ProbabilityMap(
+        array=np.clip(probability, 0, 1),
+        geometry=study.channels[study.reference].geometry,
+        calibration=bundle.description["calibration"],
+        floor=bundle.description["floor"],
+        provenance={
+            "inputs": {
+                channel: {"name": volume.name, "sha256": volume.sha256} for channel, volume in study.channels.items()
+            },
+            "reference": study.reference,
+            "model": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
+            "device": str(used),
+            "seconds": seconds,
+            "notes": notes,
+        },
+    )
+
+
+def calibrated(logits: np.ndarray, calibration: dict) -> np.ndarray:
+    """Return sigmoid(scale * logit + bias) as float32; ``calibration`` holds ``scale`` > 0 and ``bias``."""
+    x = np.float32(calibration["scale"]) * logits + np.float32(calibration["bias"])
+    return (1 / (1 + np.exp(-np.clip(x, -80, 80)))).astype(np.float32)
+
+
+def _lap(start: float) -> float:
+    return round(time.perf_counter() - start, 3)
