@@ -1,0 +1,11 @@
+# Slicer's own file stops for the same reasons.
+foreach(var EXTENSION_NAME EXTENSION_HOMEPAGE EXTENSION_DESCRIPTION EXTENSION_CONTRIBUTORS EXTENSION_DEPENDS)
+  if("${${var}}" STREQUAL "")
+    message(FATAL_ERROR "error: ${var} is either NOT defined or empty.")
+  endif()
+endforeach()
+foreach(var EXTENSION_README_FILE EXTENSION_LICENSE_FILE)
+  if(NOT EXISTS "${${var}}")
+    message(FATAL_ERROR "error: ${var} points to an inexistent file: ${${var}}")
+  endif()
+endforeach()

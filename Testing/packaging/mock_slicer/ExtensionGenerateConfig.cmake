@@ -1,0 +1,1 @@
+# Slicer's own file writes <Extension>Config.cmake for other extensions; nothing to check here.
