@@ -77,8 +77,9 @@ class Bundle:
         network = build_network(self.description["network"])
         weights = load_file(str(self.folder / self.description["weights"]["file"]))
         try:
-            network.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor
-                                     for name, tensor in weights.items()})
+            network.load_state_dict(
+                {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+            )
         except RuntimeError as error:
             raise InputError(
                 f"The weights of bundle '{self.name}' do not fit its network '{self.description['network']['name']}'; "
@@ -111,7 +112,9 @@ def load_bundle(folder: str | Path) -> Bundle:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"bundle.json of '{folder.name}' cannot be read ({error}); install the bundle again.") from error
+        raise InputError(
+            f"bundle.json of '{folder.name}' cannot be read ({error}); install the bundle again."
+        ) from error
     _check_description(description, folder.name)
     weights = folder / description["weights"]["file"]
     if not weights.is_file():

@@ -18,7 +18,9 @@ def choose_device(name: str = "auto") -> torch.device:
     if kind not in ("cpu", "cuda") or (index and (kind == "cpu" or not index.isdigit())):
         raise InputError(f"The device '{name}' is unknown; use auto, cpu, cuda or cuda:N.")
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise InputError(f"The device '{name}' is not there: torch sees {torch.cuda.device_count()} CUDA GPUs. Use cpu.")
+        raise InputError(
+            f"The device '{name}' is not there: torch sees {torch.cuda.device_count()} CUDA GPUs. Use cpu."
+        )
     return torch.device(name)
 
 

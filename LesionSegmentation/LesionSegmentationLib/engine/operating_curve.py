@@ -12,6 +12,7 @@ from .geometry import Geometry
 from .levels import LevelRule, PosteriorRule, fbeta_weights, ratio
 from .probability_map import ProbabilityMap, check_probabilities
 
+
 @dataclass(frozen=True)
 class Figures:
     """Expected counts of a marked set, in voxels, and what follows from them; None where a figure is not defined.

@@ -70,7 +70,9 @@ def prepare(study: Study, plan: Plan) -> Prepared:
             values = resample_axes(to_canonical(volume.array, order, flips).astype(np.float32), working.shape)
         else:
             values = resample_to(volume, working)
-            notes.append(f"{volume.name} lies on another grid than {reference.name} and was resampled to it by geometry.")
+            notes.append(
+                f"{volume.name} lies on another grid than {reference.name} and was resampled to it by geometry."
+            )
         layers.append(standardise(values))
     for channel in study.channels:
         if channel not in plan.channels:
@@ -78,7 +80,9 @@ def prepare(study: Study, plan: Plan) -> Prepared:
     inside = _inside(layers[plan.channels.index(study.reference)])
     crop = _bounding_box(inside, working)
     if crop is None:
-        raise InputError(f"{reference.name} shows no head: hardly any voxel stands out from the background. Check the file.")
+        raise InputError(
+            f"{reference.name} shows no head: hardly any voxel stands out from the background. Check the file."
+        )
     array = np.ascontiguousarray(np.stack([layer[crop] for layer in layers]))
     return Prepared(
         array, np.ascontiguousarray(inside[crop]), crop, working, canonical, reference.geometry, tuple(notes)

@@ -27,7 +27,9 @@ class ProbabilityMap:
 
     def __post_init__(self):
         if self.array.shape != self.geometry.shape:
-            raise InputError(f"A probability volume of {self.array.shape} voxels does not fit a grid of {self.geometry.shape}.")
+            raise InputError(
+                f"A probability volume of {self.array.shape} voxels does not fit a grid of {self.geometry.shape}."
+            )
         check_probabilities(self.array)
 
     @property
@@ -44,4 +46,6 @@ def check_probabilities(array: np.ndarray) -> None:
     if not (np.isfinite(low) and np.isfinite(high)):
         raise InputError("The probability volume holds values that are not numbers (NaN or infinite).")
     if low < 0 or high > 1:
-        raise InputError(f"The probability volume holds values from {low:.3g} to {high:.3g}; probabilities lie in 0 to 1.")
+        raise InputError(
+            f"The probability volume holds values from {low:.3g} to {high:.3g}; probabilities lie in 0 to 1."
+        )

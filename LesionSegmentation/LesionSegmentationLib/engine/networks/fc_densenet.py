@@ -75,5 +75,9 @@ class _DenseBlock(nn.Module):
 
 def _transition_down(before: int, after: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        nn.BatchNorm3d(before), nn.ReLU(), nn.Conv3d(before, after, 1, bias=False), nn.Dropout3d(dropout), nn.MaxPool3d(2)
+        nn.BatchNorm3d(before),
+        nn.ReLU(),
+        nn.Conv3d(before, after, 1, bias=False),
+        nn.Dropout3d(dropout),
+        nn.MaxPool3d(2),
     )
