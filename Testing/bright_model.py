@@ -1,7 +1,7 @@
-"""A real bundle that needs no training: whatever is clearly brighter than its surroundings gets a high probability.
+"""A real bundle that needs no training: what is clearly brighter than its surroundings gets a high probability.
 
-Its network is the engine's own U-Net with one level whose weights are written down: instance norm turns intensities into
-standard scores, and the head answers 4 (score - 2.5).
+Its network is the engine's own U-Net with one level whose weights are written down: instance norm turns intensities
+into standard scores, and the head answers 4 (score - 2.5).
 """
 
 from pathlib import Path

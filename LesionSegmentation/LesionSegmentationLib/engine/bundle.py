@@ -169,16 +169,13 @@ def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: 
     folder = Path(folder)
     if folder.exists():
         raise InputError(f"{folder.name} exists already; remove it or give the new bundle another name.")
+    description = {"schema": SCHEMA, **description, "weights": {"file": "weights.safetensors", "sha256": ""}}
+    _check_description(description, folder.name)
     partial = folder.with_name(folder.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)
-    weights = partial / "weights.safetensors"
+    weights = partial / description["weights"]["file"]
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()}, str(weights))
-    description = {
-        "schema": SCHEMA,
-        **description,
-        "weights": {"file": weights.name, "sha256": _sha256(weights)},
-    }
-    _check_description(description, folder.name)
+    description["weights"]["sha256"] = _sha256(weights)
     (partial / "bundle.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     (partial / "CARD.md").write_text(card, encoding="utf-8")
     os.replace(partial, folder)
@@ -225,7 +222,7 @@ def _check_description(description: dict, name: str) -> None:
 
 
 def check_floor(floor: list, source: str) -> None:
-    """Raise InputError unless ``floor`` is [[rho, level], ...] with rho > 0 rising and level in [0, 1] strictly falling."""
+    """Raise InputError unless ``floor`` is [[rho, level], ...]: rho > 0 rising, level in [0, 1] strictly falling."""
     try:
         rho = [float(r) for r, _ in floor]
         level = [float(v) for _, v in floor]

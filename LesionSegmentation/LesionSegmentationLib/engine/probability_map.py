@@ -37,7 +37,8 @@ class ProbabilityMap:
         """Where expected figures come from, as a person reads it."""
         if not self.calibration:
             return "expected from this image, uncalibrated"
-        return f"expected from this image, model calibrated on {self.calibration.get('fitted_on', 'data it does not name')}"
+        fitted_on = self.calibration.get("fitted_on", "data it does not name")
+        return f"expected from this image, model calibrated on {fitted_on}"
 
 
 def check_probabilities(array: np.ndarray) -> None:

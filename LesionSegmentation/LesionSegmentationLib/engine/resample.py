@@ -23,7 +23,7 @@ def resample_axes(array: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def resampled_geometry(geometry: Geometry, shape: tuple[int, int, int]) -> Geometry:
-    """Return the geometry of :func:`resample_axes`'s answer: ``shape`` voxels over the field of view of ``geometry``."""
+    """Return the geometry of :func:`resample_axes`'s answer: ``shape`` voxels over the same field of view."""
     factor = np.array(geometry.shape) / np.array(shape)
     affine = geometry.affine.copy()
     affine[:3, :3] = geometry.affine[:3, :3] * factor
