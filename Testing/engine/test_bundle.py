@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from bright_model import bright_description, write_bright_model
 
+from bright_model import bright_description, write_bright_model
 from LesionSegmentationLib.engine.bundle import BrokenBundle, find_bundle, list_bundles, load_bundle, write_bundle
 from LesionSegmentationLib.engine.errors import InputError
 
