@@ -112,7 +112,7 @@ def _invertible(matrix: np.ndarray) -> bool:
 
 
 def _candidate(directions: np.ndarray, order: tuple[int, ...]) -> tuple[float, tuple, tuple[int, ...], tuple[int, ...]]:
-    """Score one voxel order: (sum of cosines, tie breaker that knows only world directions, order, sign of each axis)."""
+    """Score one voxel order: (sum of cosines, tie breaker made of world directions only, order, sign of each axis)."""
     turned = directions[:, list(order)]
     signs = tuple(1 if turned[_leading(turned[:, world], world), world] > 0 else -1 for world in range(3))
     # + 0.0 makes the two zeros of floating point one.

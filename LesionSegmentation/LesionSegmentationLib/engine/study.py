@@ -14,7 +14,7 @@ CHANNELS = ("flair", "t1", "t1c", "t2", "pd", "ct")
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """``channels``: image by channel name. ``reference``: the channel whose grid the result has. ``notes``: sentences."""
+    """``channels``: image by channel name. ``reference``: whose grid the result has."""
 
     channels: dict[str, Volume]
     reference: str = "flair"

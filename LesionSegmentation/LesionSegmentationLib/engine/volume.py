@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK
 
+from .dicom_series import is_dicom, read_dicom_series
 from .errors import InputError
 from .geometry import Geometry
+from .image_checks import as_mask, check_affine, check_image, check_shape
+from .nifti_header import check_nifti_header, read_nifti_header
+from .quiet import quiet
 
+# Naming ITK's reader keeps the other readers from trying their hand at the file.
+_FORMATS = {
+    ".nii.gz": "NiftiImageIO",
+    ".nii": "NiftiImageIO",
+    ".nrrd": "NrrdImageIO",
+    ".nhdr": "NrrdImageIO",
+    ".mha": "MetaImageIO",
+    ".mhd": "MetaImageIO",
+}
+_WRITTEN = (".nii.gz", ".nii", ".nrrd", ".mha")
 # ITK thinks in LPS, we in RAS: the first two world axes point the other way.
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -22,7 +37,7 @@ class Volume:
     """One image: ``array`` (i, j, k), C-contiguous, on ``geometry``.
 
     ``name``: base name of the file or folder. ``notes``: sentences a person should read. ``sha256``: of the file as it
-    lies on disk (for a DICOM series of its files' checksums in sorted order), None when the image was not read.
+    lies on disk (of a DICOM folder: of its files' checksums in sorted order), None when the image was not read.
     """
 
     array: np.ndarray
@@ -38,28 +53,45 @@ class Volume:
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read a NIfTI, NRRD or MHA file or a DICOM folder. Raises InputError for anything that is not a usable image."""
-    path = Path(path)
-    image = SimpleITK.ReadImage(str(path))
-    return Volume(*from_sitk(image), path.name)
+    """Read a scan: a NIfTI-1, NRRD or MetaImage file or a DICOM folder; values and voxel order as stored.
+
+    Raises InputError, one sentence that names the file and the mend, for anything that is not a usable 3D image.
+    """
+    volume = _read(Path(path))
+    check_image(volume.array, volume.name)
+    return volume
 
 
 def read_mask(path: str | Path) -> Volume:
-    """Read a mask: uint8, 0 or 1. Raises InputError for other values."""
-    volume = read_volume(path)
-    return Volume((volume.array > 0).astype(np.uint8), volume.geometry, volume.name, volume.notes, volume.sha256)
+    """Read a mask as uint8, 0 and 1, from the same formats; it may be empty. Raises InputError for other values."""
+    volume = _read(Path(path))
+    return Volume(as_mask(volume.array, volume.name), volume.geometry, volume.name, volume.notes, volume.sha256)
 
 
 def write_volume(path: str | Path, array: np.ndarray, geometry: Geometry) -> None:
-    """Write ``array`` (i, j, k; uint8, int16 or float32) on ``geometry``; the suffix of ``path`` decides the format.
+    """Write ``array`` (i, j, k; uint8, int16, float32) on ``geometry`` as .nii.gz, .nii, .nrrd or .mha.
 
-    Written under another name in the same folder and renamed when whole. Raises InputError when that is not possible.
+    Data type and voxel order are kept. The file is written under another name in the same folder and renamed when it
+    is whole. Raises InputError when the folder cannot be written to or the suffix is none of these.
     """
     path = Path(path)
-    handle, partial = tempfile.mkstemp(prefix=".unfinished-", suffix="".join(path.suffixes[-2:]), dir=path.parent)
-    os.close(handle)
-    SimpleITK.WriteImage(to_sitk(Volume(array, geometry, path.name)), partial, useCompression=True)
-    os.replace(partial, path)
+    suffix = next((s for s in _WRITTEN if path.name.lower().endswith(s)), None)
+    if suffix is None:
+        raise InputError(f"{path.name} cannot be written: its name must end in {', '.join(_WRITTEN)}.")
+    image = to_sitk(Volume(array, geometry, path.name))
+    partial = path.with_name(f".unfinished-{uuid.uuid4().hex}{suffix}")
+    try:
+        with quiet():
+            SimpleITK.WriteImage(image, str(partial), useCompression=True)
+        if suffix in (".nii", ".nii.gz"):
+            read_nifti_header(partial)  # ITK does not notice a full disk; this reads to the end
+        os.replace(partial, path)
+    except (RuntimeError, OSError, InputError) as error:
+        raise InputError(
+            f"{path.name} cannot be written to the folder '{path.parent.name}'; check its permissions and free space."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def to_sitk(volume: Volume) -> SimpleITK.Image:
@@ -80,3 +112,53 @@ def from_sitk(image: SimpleITK.Image) -> tuple[np.ndarray, Geometry]:
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
     return array, Geometry(image.GetSize(), _LPS_TO_RAS @ affine)
+
+
+def _read(path: Path) -> Volume:
+    name = path.resolve().name
+    if not path.exists():
+        raise InputError(f"{name} was not found in the folder '{path.resolve().parent}'; check the path.")
+    try:
+        if path.is_dir():
+            array, geometry, files, notes = read_dicom_series(path)
+            return Volume(array, geometry, name, notes, _sha256_of_files(files))
+        image, notes = _read_file(path, name)
+        array, geometry = from_sitk(image)
+        check_affine(geometry.affine, name)
+        return Volume(array, geometry, name, notes, _sha256(path))
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror or error}); check its permissions.") from error
+
+
+def _read_file(path: Path, name: str) -> tuple[SimpleITK.Image, tuple[str, ...]]:
+    file_format = next((io for suffix, io in _FORMATS.items() if name.lower().endswith(suffix)), None)
+    if file_format is None and is_dicom(path):
+        raise InputError(f"{name} is a single DICOM slice (2D); choose the folder of the whole series.")
+    if file_format is None:
+        raise InputError(f"{name} is not a NIfTI, NRRD or MHA image nor a DICOM folder; choose one of these.")
+    notes = check_nifti_header(read_nifti_header(path), name) if file_format == "NiftiImageIO" else ()
+    reader = SimpleITK.ImageFileReader()
+    reader.SetImageIO(file_format)
+    reader.SetFileName(str(path))
+    try:
+        with quiet():
+            reader.ReadImageInformation()
+            check_shape(reader.GetSize(), name)
+            image = reader.Execute()
+    except RuntimeError as error:
+        raise InputError(f"{name} is not a readable image, or it is damaged; check the file.") from error
+    # An axis of length one may follow the three; to_array has no use for it.
+    while image.GetDimension() > 3:
+        image = image[..., 0]
+    if image.GetNumberOfComponentsPerPixel() != 1 or "complex" in image.GetPixelIDTypeAsString():
+        raise InputError(f"{name} holds colours, vectors or complex numbers; choose a grey-value image.")
+    return image, notes
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sha256_of_files(paths: list[Path]) -> str:
+    return hashlib.sha256("".join(sorted(_sha256(path) for path in paths)).encode()).hexdigest()
