@@ -1,0 +1,72 @@
+"""A made-up head and made-up lesions, so that these tests need no data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from LesionSegmentationTraining.anatomy import INDEX, Anatomy, match_boxes
+from LesionSegmentationTraining.cases import read_cases, write_case
+from LesionSegmentationTraining.lesion_shapes import LesionShapes
+from LesionSegmentationTraining.synthesis import synthesise
+
+SHAPE = (64, 64, 64)
+
+
+def ball(centre, radius, shape=SHAPE) -> np.ndarray:
+    at = np.stack(np.meshgrid(*(np.arange(size) for size in shape), indexing="ij"), axis=-1)
+    return np.linalg.norm((at - np.array(centre)) / np.array(radius), axis=-1) <= 1
+
+
+@pytest.fixture(scope="session")
+def anatomy() -> Anatomy:
+    """Shells of skin, bone, fluid, cortex and white matter around two ventricles, 64^3 at 1 mm."""
+    tissue = np.zeros(SHAPE, np.uint8)
+    middle = (31.5, 31.5, 31.5)
+    for name, radius in (("skin", 30), ("bone", 28), ("csf", 26), ("cortex", 24), ("white_matter", 21)):
+        tissue[ball(middle, (radius, radius, radius))] = INDEX[name]
+    for side in (26, 37):
+        tissue[ball((side, 31.5, 31.5), (3, 9, 4))] = INDEX["lateral_ventricle"]
+    affine = np.eye(4)
+    affine[:3, 3] = -31.5
+    head = Anatomy(tissue, affine, np.eye(4), "made-up")
+    return Anatomy(tissue, affine, match_boxes(head), "made-up")
+
+
+@pytest.fixture(scope="session")
+def shapes() -> LesionShapes:
+    """Three patients with a few balls each, on a grid of 2 mm over the MNI152 brain."""
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = [-90, -126, -72]
+    rng = np.random.default_rng(3)
+    patients = []
+    for _ in range(3):
+        lesions = []
+        for _ in range(4):
+            centre = rng.integers([32, 40, 28], [58, 75, 55])
+            lesions.append(np.argwhere(ball(centre, (6, 6, 6), (91, 109, 91))).astype(np.int16))
+        patients.append(lesions)
+    return LesionShapes(patients, (91, 109, 91), affine)
+
+
+@pytest.fixture(scope="session")
+def cases(anatomy, shapes, tmp_path_factory):
+    """Two synthetic patients, one of them without lesions, and one that passes for real, written and read back."""
+    folder = tmp_path_factory.mktemp("cases")
+    for seed, load, kind in ((1, 1.0, "synthetic"), (2, 0.0, "synthetic"), (3, 2.0, "real")):
+        patient = synthesise(seed, anatomy, shapes, load_ml=load, shape=SHAPE)
+        write_case(
+            folder / f"case-{seed}", {"flair": patient.flair, "t1": patient.t1}, patient.mask,
+            {"kind": kind, "load_ml": patient.settings["load_ml"]},
+        )  # fmt: skip
+    return read_cases(folder)
+
+
+@pytest.fixture
+def configuration() -> dict:
+    """A run of three steps of a tiny network."""
+    return {
+        "name": "tiny", "seed": 1, "patch": 32, "batch": 2, "steps": 3, "learning_rate": 1e-3, "weight_decay": 1e-4,
+        "ema": 0.9, "real_share": 0.25, "lesion_share": 0.6, "bfloat16": False,
+        "network": {"name": "unet", "in_channels": 2, "features": [4, 8], "convolutions": 1, "stem": "shuffle"},
+        "loss": {"cross_entropy": 1.0, "tversky": 0.5, "alpha": 0.5, "beta": 0.5},
+    }  # fmt: skip
