@@ -1,9 +1,9 @@
 """Stand-ins for the parts of 3D Slicer that ``slicer-core`` (PyPI) does not carry.
 
-``slicer-core`` is Slicer's real MRML: scene, nodes, logics, displayable managers and ``slicer.util``. What it lacks is
-the application: ``slicer.app``, ``slicer.modules``, ``qt``, ``ctk``, and the Python layer of scripted modules. The files
-here emulate just that, so that scene code and the unmodified module file run in a plain Python environment. They are
-loaded only where ``slicer.app`` is absent: inside Slicer, :func:`boot.insideSlicer` is true and nothing here is used.
+``slicer-core`` is Slicer's real MRML: scene, nodes, logics, displayable managers and ``slicer.util``. What it lacks
+is the application: ``slicer.app``, ``slicer.modules``, ``qt``, ``ctk``, and the Python layer of scripted modules. The
+files here emulate just that, so that scene code and the unmodified module file run in a plain Python environment. They
+are loaded only where ``slicer.app`` is absent: inside Slicer ``boot.insideSlicer()`` is true and nothing here is used.
 
 ========================= ==================================================================================
 file                      one idea
@@ -22,7 +22,9 @@ qt_signals.py             PythonQt's ``connect("signal(type)", slot)``, its argu
 qt_modules.py             assembles the modules ``qt`` and ``ctk`` from the two files above
 mrml_widgets.py           widgets of Slicer and CTK by class name, as the .ui file asks for them
 ui_loader.py              ``QUiLoader`` that makes those widgets and the .ui's own connections
-application.py            ``slicer.app``, layout manager, and loading of a module file
+application.py            ``slicer.app`` and loading of a module file
+layout.py                 the four-up layout with the offscreen views in it
+node_combo_box.py         the node selector
 ========================= ==================================================================================
 
 Everything is written from the documented behaviour of Slicer 5.12; no file of Slicer is copied. A stand-in that is more

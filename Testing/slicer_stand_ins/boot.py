@@ -11,8 +11,9 @@ import tempfile
 # VTK picks its window class when the first one is made: EGL renders without an X server.
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
-import slicer
 import vtk
+
+import slicer
 
 from . import internationalization, subject_hierarchy
 from .modules import Module, Modules

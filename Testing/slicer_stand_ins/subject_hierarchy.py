@@ -1,12 +1,13 @@
 """Subject hierarchy items for new nodes.
 
-In Slicer the Qt plugin handler of the SubjectHierarchy module adds an item when a node is added; ``slicer-core`` has the
-node but not the plugins. The rule emulated: every node that is not hidden from editors and is something the user owns
-(data, not a display, storage or view node) becomes a child of the scene item.
+In Slicer the Qt plugin handler of the SubjectHierarchy module adds an item when a node is added; ``slicer-core`` has
+the node but not the plugins. The rule emulated: every node that is not hidden from editors and is something the user
+owns (data, not a display, storage or view node) becomes a child of the scene item.
 """
 
-import slicer
 import vtk
+
+import slicer
 
 _OWNED_CLASSES = ("vtkMRMLDisplayableNode", "vtkMRMLTableNode", "vtkMRMLTextNode")
 _VIEW_CLASSES = ("vtkMRMLAbstractViewNode", "vtkMRMLCameraNode")

@@ -1,14 +1,15 @@
 """Real slice and 3D views, rendered offscreen.
 
-``vtkMRMLSliceLogic`` blends the layers and the displayable managers draw segmentations, exactly as in Slicer. Only the
-window round them is replaced: Slicer's (Qt and CTK's light box) by an image mapper in an offscreen VTK window. A pixel of
-:meth:`SliceView.render` is therefore what a Slicer slice view of the same size would show.
+``vtkMRMLSliceLogic`` blends the layers and the displayable managers draw segmentations, exactly as in Slicer. Only
+the window round them is replaced: Slicer's (Qt and CTK's light box) by an image mapper in an offscreen VTK window. A
+pixel of :meth:`SliceView.render` is therefore what a Slicer slice view of the same size would show.
 """
 
 import numpy as np
-import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
+
+import slicer
 
 SLICE_MANAGERS = (
     "vtkMRMLModelSliceDisplayableManager",
