@@ -79,7 +79,7 @@ class Lesions:
         mean_probability = self._means(self.curve.expected[self._ranks], sizes)
         centroid = geometry.world(np.stack([self._means(ijk[:, axis], sizes) for axis in range(3)], axis=1))
         peak_ijk = np.stack(np.unravel_index(self.curve.order[peaks], geometry.shape), axis=1)
-        diameters = _longest_axes(ijk, self._index, len(self), geometry)
+        diameters = _longest_axes(ijk, self._index, geometry)
         volumes = sizes * geometry.voxel_ml
         lesions = [
             Lesion(
@@ -127,27 +127,47 @@ def slice_axis(geometry: Geometry) -> int:
     return int(np.argmax(np.abs(geometry.affine[2, :3]) / spacing))
 
 
-def _longest_axes(ijk: np.ndarray, index: np.ndarray, count: int, geometry: Geometry) -> np.ndarray:
-    """Longest in-slice distance of each of ``count`` groups of voxels, mm, one voxel added for the two half ends."""
+def _longest_axes(ijk: np.ndarray, index: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Longest in-slice distance of each group of voxels, mm, one voxel added for the two half ends.
+
+    The longest distance of a point set is its largest width over all directions; 90 directions find it to 0.02 %, and
+    eight tell which slices cannot hold it.
+    """
     across = slice_axis(geometry)
-    row, column = [axis for axis in range(3) if axis != across]
-    order = np.lexsort((ijk[:, column], ijk[:, row], ijk[:, across], index))
-    key = np.stack([index[order], ijk[order, across], ijk[order, row]])
+    axes = [axis for axis in range(3) if axis != across]
+    key = np.ravel_multi_index(
+        (index, *ijk[:, [across, *axes]].T), (index.max() + 1, *np.array(geometry.shape)[[across, *axes]])
+    )
+    key.sort()
     # Only the two ends of each row can be ends of the longest axis.
-    row_starts = np.flatnonzero(np.concatenate([[True], (key[:, 1:] != key[:, :-1]).any(axis=0)]))
-    row_ends = np.append(row_starts[1:], key.shape[1]) - 1
-    ends = np.sort(order[np.concatenate([row_starts, row_ends])]) if count else order
-    ends = ends[np.lexsort((ijk[ends, across], index[ends]))]
-    flat = ijk[ends][:, [row, column]] * np.array([geometry.spacing[row], geometry.spacing[column]])
-    key = np.stack([index[ends], ijk[ends, across]])
-    starts = np.flatnonzero(np.concatenate([[True], (key[:, 1:] != key[:, :-1]).any(axis=0)]))
-    longest = np.zeros(count)
-    for start, stop in zip(starts, np.append(starts[1:], ends.size)):
-        points = flat[start:stop]
-        squared = ((points[:, None] - points[None]) ** 2).sum(axis=2).max()
-        lesion = index[ends[start]]
-        longest[lesion] = max(longest[lesion], squared)
-    return np.sqrt(longest) + np.sqrt(geometry.spacing[row] * geometry.spacing[column])
+    row = key // geometry.shape[axes[1]]
+    ends = key[np.concatenate([[True], row[1:] != row[:-1]]) | np.concatenate([row[1:] != row[:-1], [True]])]
+    lesion, level, *place = np.unravel_index(ends, (index.max() + 1, *np.array(geometry.shape)[[across, *axes]]))
+    points = np.stack(place, axis=1) * geometry.spacing[axes]
+    slices = _group_starts(lesion, level)
+    coarse = _widths(points, slices, 8)
+    widest = np.maximum.reduceat(coarse, _group_starts(lesion[slices]))
+    hopeful = coarse >= widest[lesion[slices]] * np.cos(np.pi / 16) - 1e-9
+    kept = np.repeat(hopeful, np.diff(np.append(slices, ends.size)))
+    lesion, level = lesion[kept], level[kept]
+    slices = _group_starts(lesion, level)
+    widths = _widths(points[kept], slices, 90)
+    longest = np.maximum.reduceat(widths, _group_starts(lesion[slices]))
+    return longest + np.sqrt(geometry.spacing[axes].prod())
+
+
+def _widths(points: np.ndarray, starts: np.ndarray, directions: int) -> np.ndarray:
+    """Largest width of each run of ``points`` (n, 2) over evenly spread directions."""
+    angle = np.pi * np.arange(directions) / directions
+    along = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ points.T
+    width = np.maximum.reduceat(along, starts, axis=1) - np.minimum.reduceat(along, starts, axis=1)
+    return width.max(axis=0)
+
+
+def _group_starts(*keys: np.ndarray) -> np.ndarray:
+    """First positions of the runs of equal keys."""
+    changes = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    return np.flatnonzero(np.concatenate([[True], changes]))
 
 
 def _as_beta(rho: float) -> float | None:
