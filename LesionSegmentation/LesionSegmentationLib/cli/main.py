@@ -51,15 +51,18 @@ def main(argv: list[str] | None = None) -> int:
         arguments.run(arguments)
         return 0
     except InputError as error:
-        code, sentence = 2, str(error)
+        return _failed(2, str(error), arguments.debug)
     except KeyboardInterrupt:
-        code, sentence = 130, "Cancelled; nothing was written."
+        return _failed(130, "Cancelled; nothing was written.", arguments.debug)
     except Exception as error:
-        code = 1
+        hint = "" if arguments.debug else " Run again with --debug to see where."
         sentence = f"Unexpected failure ({type(error).__name__}: {error}); nothing was written."
-        if not arguments.debug:
-            sentence += " Run again with --debug to see where."
-    if arguments.debug:
+        return _failed(1, sentence + hint, arguments.debug)
+
+
+def _failed(code: int, sentence: str, debug: bool) -> int:
+    """Say on stderr what happened, on one line, after the traceback of the exception at hand when ``debug``."""
+    if debug:
         traceback.print_exc()
     print(f"lesion-segmentation: {' '.join(sentence.split())}", file=sys.stderr)
     return code

@@ -20,8 +20,9 @@ def output_folder(folder: str | Path) -> Iterator[Path]:
     cannot be made or written to.
     """
     folder = Path(folder).absolute()
-    absent = [path for path in (folder, *folder.parents) if not path.exists()]
+    absent = []
     try:
+        absent = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
