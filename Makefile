@@ -31,8 +31,15 @@ export QT_QPA_PLATFORM ?= offscreen
 export VTK_DEFAULT_OPENGL_WINDOW ?= vtkEGLRenderWindow
 export PYTHONUNBUFFERED := 1
 
+# The synthetic sample patient, unless DEMO_FLAIR (and, if there is one, DEMO_T1) names another.
+SAMPLE := Resources/SampleData
 DEMO_FLAIR ?=
+DEMO_T1 ?=
+DEMO_MODEL ?= ms-flair
 DEMO_OUTPUT ?= demo-output
+demo_flair = $(or $(DEMO_FLAIR),$(SAMPLE)/flair.nii.gz)
+demo_t1 = $(if $(DEMO_FLAIR),$(DEMO_T1),$(wildcard $(SAMPLE)/t1.nii.gz))
+
 PYTEST_ARGUMENTS ?=
 
 .PHONY: help install system-packages demo test test-all lint package lists benchmark screenshots clean clean-venv
@@ -62,7 +69,9 @@ lint: $(INSTALLED)
 	$(VENV)/bin/lint-imports
 
 demo: $(INSTALLED) system-packages
-	$(RUN) Testing/demo/run_demo.py --output "$(DEMO_OUTPUT)" $(if $(DEMO_FLAIR),--flair "$(DEMO_FLAIR)")
+	$(VENV)/bin/lesion-segmentation segment --flair "$(demo_flair)" $(if $(demo_t1),--t1 "$(demo_t1)") --model "$(DEMO_MODEL)" --output "$(DEMO_OUTPUT)"
+	$(VENV)/bin/lesion-segmentation report "$(DEMO_OUTPUT)" --flair "$(demo_flair)"
+	$(RUN) Testing/demo/draw_slicer_views.py "$(DEMO_OUTPUT)" --flair "$(demo_flair)"
 
 package:
 	@python=$(if $(wildcard $(RUN)),$(RUN),$(PYTHON)); $$python packaging/extension_package.py --output build

@@ -14,6 +14,8 @@ import SimpleITK as sitk
 from extension_files import REPOSITORY, read_extension
 from extension_package import build_package
 
+from bright_model import write_bright_model
+
 MODULES = Path("lib/Slicer-5.12/qt-scripted-modules")
 
 
@@ -67,7 +69,7 @@ def test_files_are_plain_and_readable(archive):
 def test_worker_runs_from_the_unpacked_package(installed, tmp_path):
     """A whole job in a process that can see the unpacked folder only, as PythonSlicer would start it."""
     modules = installed / MODULES
-    bundle = bundle_of(modules) or tiny_bundle(tmp_path / "bundle", modules)
+    bundle = bundle_of(modules) or write_bright_model(tmp_path / "bright").folder
     flair = head_like_image(tmp_path / "flair.nii.gz")
     output = tmp_path / "job"
     job = {
@@ -144,31 +146,6 @@ def run_worker(modules, folder, requests, seconds=300):
 def bundle_of(modules):
     """The first bundle of the unpacked package, or None."""
     return next((path.parent for path in sorted((modules / "Resources" / "Models").glob("*/bundle.json"))), None)
-
-
-def tiny_bundle(folder, modules):
-    """A bundle of an untrained network, written by the engine, for as long as the package holds no model."""
-    from LesionSegmentationLib.engine.bundle import write_bundle
-    from LesionSegmentationLib.engine.networks import build_network
-
-    network = {"name": "unet", "in_channels": 2, "features": [4, 8]}
-    description = {
-        "schema": 1,
-        "name": "tiny",
-        "version": "0.0.1",
-        "title": "An untrained network",
-        "task": "none",
-        "licence": "Apache-2.0",
-        "channels": [{"name": "flair", "required": True}, {"name": "t1", "required": False}],
-        "network": network,
-        "plan": {"spacing_mm": [1, 1, 1], "spacing_tolerance": 0.15, "standardise": "head", "tile": [32, 32, 32]},
-        "calibration": {"scale": 1.0, "bias": 0.0, "error": None, "fitted_on": ""},
-        "floor": [],
-        "training": {"loss": "none", "alpha": 0.5, "beta": 0.5, "data": "none", "steps": 0, "seed": 0},
-        "figures": [],
-    }
-    write_bundle(folder, description, build_network(network).state_dict(), "# An untrained network\n")
-    return folder
 
 
 def head_like_image(path):
