@@ -95,8 +95,8 @@ def _slices(present: Outcome, image: Volume) -> str:
         png = slice_row(view, image.array, window, slices, outcome.lesions.mask())
         rows.append(f"<figure><figcaption>{caption}</figcaption>{_picture(png, _setting_words(outcome))}</figure>")
     return (
-        "<section><h2>The same study at different settings</h2><p>Axial slices through the largest lesions; the patient's "
-        f"right is on the left of the picture.</p>{''.join(rows)}</section>"
+        "<section><h2>The same study at different settings</h2><p>Axial slices through the largest lesions; the "
+        f"patient's right is on the left of the picture.</p>{''.join(rows)}</section>"
     )
 
 

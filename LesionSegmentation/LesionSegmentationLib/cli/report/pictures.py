@@ -14,6 +14,9 @@ OVERLAY = "#ff8c1a"
 PRECISION, RECALL, DICE, POINT = "#1f5fbf", "#c2410c", "#6b7280", "#111827"
 INK, GRID = "#374151", "#e5e7eb"
 SCALE_BAR_MM = 50
+PANEL_INCHES = 2.5
+# A thin slab has few slices; they are not drawn larger for that.
+LEAST_COLUMNS = 5
 matplotlib.rcParams["font.family"] = "DejaVu Sans"
 
 
@@ -22,10 +25,10 @@ def slice_row(
 ) -> bytes:
     """Return a row of ``slices`` of ``image`` (i, j, k), with ``mask`` outlined and tinted where there is one."""
     width, height = view.size_mm
-    panel = 2.5
-    figure = Figure(figsize=(panel * len(slices), panel * height / width), dpi=120, facecolor="black")
+    columns = max(len(slices), LEAST_COLUMNS)
+    figure = Figure(figsize=(PANEL_INCHES * columns, PANEL_INCHES * height / width), dpi=120, facecolor="black")
     for column, k in enumerate(slices):
-        axes = figure.add_axes((column / len(slices) + 0.003, 0, 1 / len(slices) - 0.006, 1))
+        axes = figure.add_axes((column / columns + 0.003, 0, 1 / columns - 0.006, 1))
         axes.set_axis_off()
         extent = (0, width, 0, height)
         grey = {"cmap": "gray", "vmin": window[0], "vmax": window[1], "interpolation": "bilinear"}

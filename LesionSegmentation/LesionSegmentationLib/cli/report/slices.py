@@ -73,12 +73,12 @@ class AxialView:
         found = labels[columns, rows, ks]
         return [int(np.bincount(ks[found == lesion.id]).argmax()) for lesion in lesions.rows[:50]]
 
-    def filled_slices(self, image: np.ndarray, count: int) -> list[int]:
+    def spread_slices(self, image: np.ndarray, count: int) -> list[int]:
         """Return ``count`` evenly spread slices through the middle of the head."""
         turned = self._turned(image)
         share = (turned > _background_level(turned)).mean(axis=(0, 1))
         occupied = np.flatnonzero(share > 0.3 * share.max()) if share.max() > 0 else np.arange(self.count)
-        return [int(occupied[round(f * (occupied.size - 1))]) for f in np.linspace(0.2, 0.8, count)]
+        return [int(occupied[round(f * (occupied.size - 1))]) for f in np.linspace(0.1, 0.9, count)]
 
     @property
     def _canonical(self) -> Geometry:
@@ -98,10 +98,16 @@ def choose_slices(view: AxialView, image: np.ndarray, candidates: list[Lesions],
     """
     gap = max(1.0, GAP_MM / view.spacing_mm)
     chosen: list[int] = []
-    wanted = [k for lesions in candidates for k in view.largest_slices(lesions)]
-    for k in wanted + view.filled_slices(image, 2 * count):
-        if len(chosen) < count and all(abs(k - other) >= gap for other in chosen):
+
+    def distance(k: int) -> float:
+        return min((abs(k - other) for other in chosen), default=np.inf)
+
+    for k in (k for lesions in candidates for k in view.largest_slices(lesions)):
+        if len(chosen) < count and distance(k) >= gap:
             chosen.append(k)
+    spread = view.spread_slices(image, 4 * count)
+    while len(chosen) < count and distance(loneliest := max(spread, key=distance)) >= gap:
+        chosen.append(loneliest)
     return sorted(chosen, reverse=True)
 
 
