@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from LesionSegmentationTraining.anatomy import INDEX, Anatomy, match_boxes
 from LesionSegmentationTraining.cases import read_cases, write_case
 from LesionSegmentationTraining.lesion_shapes import LesionShapes
@@ -34,16 +35,16 @@ def anatomy() -> Anatomy:
 
 @pytest.fixture(scope="session")
 def shapes() -> LesionShapes:
-    """Three patients with a few balls each, on a grid of 2 mm over the MNI152 brain."""
+    """Three patients with twenty balls each, on a grid of 2 mm over the MNI152 brain."""
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     affine[:3, 3] = [-90, -126, -72]
     rng = np.random.default_rng(3)
     patients = []
     for _ in range(3):
         lesions = []
-        for _ in range(4):
+        for _ in range(20):
             centre = rng.integers([32, 40, 28], [58, 75, 55])
-            lesions.append(np.argwhere(ball(centre, (6, 6, 6), (91, 109, 91))).astype(np.int16))
+            lesions.append(np.argwhere(ball(centre, (5, 5, 5), (91, 109, 91))).astype(np.int16))
         patients.append(lesions)
     return LesionShapes(patients, (91, 109, 91), affine)
 

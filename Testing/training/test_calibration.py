@@ -1,4 +1,5 @@
 import numpy as np
+
 from LesionSegmentationTraining.calibration import calibration_error, choose_floor, fit_scale_and_bias
 
 
@@ -24,7 +25,7 @@ def test_true_probabilities_have_no_calibration_error():
 
 def test_the_floor_empties_lesion_free_images_and_falls():
     rng = np.random.default_rng(0)
-    free = [rng.beta(0.3, 8, (40, 40, 40)).astype(np.float32) for _ in range(3)]
+    free = [rng.beta(0.3, 20, (40, 40, 40)).astype(np.float32) for _ in range(3)]
     floor = choose_floor(free, allowed_ml=0.02)
     levels = dict(map(tuple, floor))
     assert all((p > levels[1.0]).sum() <= 20 for p in free)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from LesionSegmentationTraining.fit import Run, fit
 from LesionSegmentationTraining.losses import tversky_loss
 

@@ -1,5 +1,6 @@
 import numpy as np
 import torch
+
 from LesionSegmentationTraining.cases import lesion_centres
 from LesionSegmentationTraining.patches import PatchBatches, cut, patch_centre
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy import ndimage
+
 from LesionSegmentationTraining.anatomy import INDEX, Anatomy, match_boxes, tissue_from_labels
 from LesionSegmentationTraining.lesion_shapes import LesionShapes, draw_lesions, read_lesion_shapes
 from LesionSegmentationTraining.synthesis import synthesise
-from scipy import ndimage
 
 SHAPE = (64, 64, 64)
 
@@ -55,7 +56,7 @@ def test_stripped_patient_has_no_skin(anatomy, shapes):
 
 def test_the_load_is_about_what_was_wanted(anatomy, shapes):
     loads = [synthesise(seed, anatomy, shapes, load_ml=1.0, shape=SHAPE).settings["load_ml"] for seed in range(6)]
-    assert 0.3 < np.median(loads) < 1.6
+    assert 0.3 < np.median(loads) < 1.6, loads
 
 
 def test_lesion_labels_become_white_matter():

@@ -1,8 +1,8 @@
 """Cases on disk: what training reads. One folder a case, memory-mapped, so that hundreds cost no memory.
 
-``image.npy`` float16 (channel, i, j, k): flair, t1 (zeros where absent), standardised as at inference, nearest-RAS order,
-1 mm. ``mask.npy`` uint8 (i, j, k). ``centres.npy`` int16 (n, 4): lesion number and a voxel of it, several a lesion.
-``case.json``: name, kind ("synthetic" or "real") and where it comes from.
+``image.npy`` float16 (channel, i, j, k): flair, t1 (zeros where absent), standardised as at inference, nearest-RAS
+order, 1 mm. ``mask.npy`` uint8 (i, j, k). ``centres.npy`` int16 (n, 4): lesion number and a voxel of it, several a
+lesion. ``case.json``: name, kind ("synthetic" or "real") and where it comes from.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Case:
 
 
 def write_case(folder: Path | str, channels: dict[str, np.ndarray], mask: np.ndarray, facts: dict) -> None:
-    """Standardise the raw ``channels`` ({"flair": (i, j, k), ...}) and write the case; the folder appears when whole."""
+    """Standardise the raw ``channels`` ({"flair": (i, j, k), ...}) and write the case; its folder appears whole."""
     folder = Path(folder)
     part = folder.with_name(folder.name + ".part")
     part.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from .patches import PatchBatches
 
 
 class Run:
-    """Network, running mean of its weights, optimiser and step; ``save`` and ``load`` hold all that a resumed run needs."""
+    """Network, running mean of its weights, optimiser and step; ``save`` holds all that a resumed run needs."""
 
     def __init__(self, config: dict):
         self.config = config
@@ -96,7 +96,7 @@ def fit(
     look: Callable[[Run], None] | None = None,
     look_every: int = 500,
 ) -> None:
-    """Learn until the configured number of steps; state goes to ``folder/state.pt``. ``look(run)`` is called in between."""
+    """Learn until the configured number of steps; state goes to ``folder/state.pt``, ``look(run)`` comes in between."""
     config = run.config
     keys = ("patch", "batch", "seed", "lesion_share", "real_share")
     batches = PatchBatches(cases, batches=config["steps"], first=run.step, **{key: config[key] for key in keys})
@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
         for case in real:
             print(f"step {run.step} {describe(network, case)}", flush=True)
 
-    fit(run, read_cases(options.cases / "train"), options.run, look=look)
+    fit(run, read_cases(options.cases / "train"), options.run, look=look, look_every=300)
 
 
 if __name__ == "__main__":

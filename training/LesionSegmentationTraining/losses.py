@@ -19,7 +19,7 @@ def tversky_loss(logits: torch.Tensor, target: torch.Tensor, alpha: float, beta:
 
 
 def training_loss(logits: torch.Tensor, target: torch.Tensor, weights: dict) -> torch.Tensor:
-    """Weighted sum of both terms; ``weights``: cross_entropy, tversky, alpha (false positives), beta (false negatives)."""
+    """Weighted sum of both terms; ``weights``: cross_entropy, tversky, alpha (of FP), beta (of FN)."""
     cross_entropy = functional.binary_cross_entropy_with_logits(logits.float(), target)
     overlap = tversky_loss(logits, target, weights["alpha"], weights["beta"])
     return weights["cross_entropy"] * cross_entropy + weights["tversky"] * overlap
