@@ -58,14 +58,13 @@ def load_segmentation(path: Path, flair):
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lesions")
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(flair)
-    labels = slicer.modules.volumes.logic().AddArchetypeVolume(str(path), "Labels", 1)
-    if slicer.util.arrayFromVolume(labels).any():
-        slicer.modules.segmentations.logic().ImportLabelmapToSegmentationNode(labels, node)
-        segment = node.GetSegmentation().GetNthSegment(0)
-        segment.SetName("Lesions")
-        segment.SetColor(*COLOUR)
+    mask = slicer.modules.volumes.logic().AddArchetypeVolume(str(path), "Mask")
+    array = (slicer.util.arrayFromVolume(mask) > 0).astype(np.uint8)
+    slicer.mrmlScene.RemoveNode(mask)
+    if array.any():
+        segment = node.GetSegmentation().AddEmptySegment("lesions", "Lesions", COLOUR)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segment, flair)
         node.CreateClosedSurfaceRepresentation()
-    slicer.mrmlScene.RemoveNode(labels)
     return node
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -124,7 +125,7 @@ def test_public_things_have_docstrings(path):
         if is_public(node) and not ast.get_docstring(node):
             missing.append(node.name)
         if isinstance(node, ast.ClassDef) and is_public(node):
-            methods = [method for method in node.body if is_public(method) and not isinstance(method, ast.ClassDef)]
+            methods = [method for method in node.body if is_public(method) and not is_property(method)]
             missing += [f"{node.name}.{method.name}" for method in methods if not ast.get_docstring(method)]
     # What torch calls by its own name is described by its class.
     assert [name for name in missing if not name.endswith(".forward")] == []
@@ -132,6 +133,11 @@ def test_public_things_have_docstrings(path):
 
 def is_public(node):
     return isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+
+
+def is_property(node):
+    """A property may be described, like the other attributes, by its class."""
+    return any(isinstance(decorator, ast.Name) and "property" in decorator.id for decorator in node.decorator_list)
 
 
 @pytest.mark.parametrize("path", SLICER_FILES)
@@ -151,6 +157,22 @@ def test_nothing_names_a_path_of_this_machine():
         if b"\0" not in content[:4096]:
             named += [f"{path}: {place}" for place in places if place.encode() in content]
     assert named == []
+
+
+@pytest.mark.parametrize("path", [".ci/run", "Testing/install-system-packages.sh"])
+def test_shell_scripts_are_sound(path):
+    script = REPOSITORY / path
+    assert os.access(script, os.X_OK)
+    assert "set -euo pipefail" in script.read_text(encoding="utf-8")
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_commands_the_texts_name_exist():
+    targets = set(re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for path in ("README.md", "docs/developer-guide.md", ".ci/run"):
+        text = (REPOSITORY / path).read_text(encoding="utf-8")
+        named = set(re.findall(r"(?:`|^)make (?:[A-Z_]+=\S+ )*([a-z-]+)", text, re.MULTILINE))
+        assert named <= targets, f"{path} names {named - targets}"
 
 
 def run_tool(*arguments):
