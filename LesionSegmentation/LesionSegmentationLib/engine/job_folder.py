@@ -1,0 +1,77 @@
+"""What the worker leaves behind for whoever gave it the job: one folder with the posterior and what made it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+import numpy as np
+
+from .errors import InputError
+from .geometry import Geometry
+from .probability_map import ProbabilityMap
+
+SCHEMA = 1
+_PROBABILITY, _RESULT = "probability.npy", "result.json"
+
+
+def check_job_folder(folder: Path) -> None:
+    """Raise InputError unless ``folder`` may become a job folder: absent, empty, or left by an earlier job."""
+    if not folder.exists():
+        return
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {_PROBABILITY, _RESULT}:
+        raise InputError(f"The output folder '{folder.name}' holds other files already; choose a new one.")
+
+
+def write_job(folder: Path, probability_map: ProbabilityMap) -> None:
+    """Write ``probability_map`` into a folder beside ``folder`` and rename that into place when it is whole.
+
+    Raises InputError when that is not possible; ``folder`` is then as it was.
+    """
+    partial = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
+    earlier = partial.with_name(partial.name + "-earlier")
+    try:
+        partial.mkdir()
+        np.save(partial / _PROBABILITY, probability_map.array.astype(np.float32, copy=False))
+        result = {
+            "schema": SCHEMA,
+            "geometry": probability_map.geometry.to_dict(),
+            "model": probability_map.provenance.get("model"),
+            "calibration": probability_map.calibration,
+            "floor": probability_map.floor,
+            "provenance": probability_map.provenance,
+        }
+        (partial / _RESULT).write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        if folder.exists():
+            os.replace(folder, earlier)
+        os.replace(partial, folder)
+    except OSError as error:
+        if earlier.exists() and not folder.exists():
+            os.replace(earlier, folder)
+        raise InputError(
+            f"The output folder '{folder.name}' cannot be written ({error.strerror or error}); choose another one."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
+
+
+def load_job(folder: str | Path) -> ProbabilityMap:
+    """Return what the worker wrote to ``folder``. Raises InputError when it is not whole."""
+    folder = Path(folder)
+    try:
+        result = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
+        if result["schema"] != SCHEMA:
+            raise ValueError(f"schema {result['schema']} instead of {SCHEMA}")
+        return ProbabilityMap(
+            array=np.load(folder / _PROBABILITY, allow_pickle=False),
+            geometry=Geometry.from_dict(result["geometry"]),
+            calibration=result["calibration"],
+            floor=result["floor"],
+            provenance=result["provenance"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The folder '{folder.name}' holds no whole result; segment the study again.") from error
