@@ -33,8 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
     calibration, floor = calibrate(network, held_out, run.config.get("real_calibration_weight", 1.0))
     print(json.dumps({"calibration": calibration, "floor": floor}, indent=1), flush=True)
     figures = []
-    for case in [*held_out, *read_cases(options.cases / "test")]:
-        role = "left out" if case not in held_out else "calibration only"
+    roles = [(case, "calibration only") for case in held_out]
+    roles += [(case, "left out") for case in read_cases(options.cases / "test")]
+    for case, role in roles:
         for with_t1 in (True, False) if case.real else (True,):
             figures += measure(network, case, calibration, floor, with_t1, role)
     (options.run / "figures.json").write_text(json.dumps(figures, indent=1))
@@ -63,10 +64,11 @@ def calibrate(network, cases: list[Case], real_weight: float) -> tuple[dict, lis
         "bias": bias,
         "error": calibration_error(posteriors, masks),
         "error_uncalibrated": calibration_error(raw, masks),
-        "error_real": calibration_error([posteriors[n] for n in real], [masks[n] for n in real]),
         "fitted_on": f"{len(cases)} whole heads, each with and without T1: "
         + f"{sum(not c.real for c in cases)} synthetic, {', '.join(c.name for c in cases if c.real)}",
     }
+    if real:
+        calibration["error_real"] = calibration_error([posteriors[n] for n in real], [masks[n] for n in real])
     return calibration, choose_floor([posteriors[n] for n in free])
 
 

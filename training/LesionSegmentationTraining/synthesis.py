@@ -96,7 +96,7 @@ def _deform(rng, anatomy, shapes, single, load_ml, shape):
     to_grid = np.linalg.inv(shapes.affine) @ anatomy.to_mni @ anatomy.affine
     # a fixed wanted load in this head is another one on the atlas grid
     scale = abs(np.linalg.det(to_grid[:3, :3])) * abs(np.linalg.det(affine))
-    drawn = draw_lesions(rng, shapes, single, 1.3 * load_ml * scale / shapes.voxel_ml / 1000)
+    drawn = draw_lesions(rng, shapes, single, 1.3 * load_ml * scale * shapes.voxel_ml * 1000)
     at = at @ torch.from_numpy(to_grid[:3, :3].T.astype(np.float32)) + torch.from_numpy(
         to_grid[:3, 3].astype(np.float32)
     )
