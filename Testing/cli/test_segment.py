@@ -1,6 +1,7 @@
 """``segment``: every file it writes, on real image files with a tiny real model."""
 
 import csv
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK
 from scipy.ndimage import label
 
 from .conftest import LESIONS, OBLIQUE, Ran, contents, head, save
@@ -97,8 +99,6 @@ def test_operating_curve_has_the_setting_of_the_result(segment, tmp_path):
 
 
 def test_provenance_names_inputs_by_base_name_and_checksum(segment, tmp_path, flair):
-    import hashlib
-
     assert segment(tmp_path, "--min-volume-ml", "0.02", "--fbeta", "2").code == 0
     text = (tmp_path / "provenance.json").read_text()
     made = json.loads(text)
@@ -178,3 +178,41 @@ def test_the_real_command_prints_plain_lines_when_nobody_watches(tmp_path, flair
     assert list(ran.summary) == KEYS and len(ran.out.splitlines()) == 1
     assert "\r" not in ran.err and "\x1b" not in ran.err
     assert "Running the network ..." in ran.err.splitlines()
+
+
+def test_a_dicom_folder_is_read_and_its_patient_stays_unnamed(segment, tmp_path):
+    """Ten-bit slices with a patient's name; the result lies on the series' grid."""
+    (tmp_path / "series").mkdir()
+    image = SimpleITK.GetImageFromArray(head().astype(np.int16).transpose(2, 1, 0))
+    image.SetSpacing((0.9, 0.9, 1.2))
+    image.SetOrigin((-20, 15, 40))
+    writer = SimpleITK.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for k in range(image.GetDepth()):
+        cut = image[:, :, k]
+        position = "\\".join(f"{x:g}" for x in image.TransformIndexToPhysicalPoint((0, 0, k)))
+        tags = {
+            "0008|0060": "MR",
+            "0008|0018": f"1.2.826.0.1.3680043.2.1125.7.{k + 1}",
+            "0010|0010": "Doe^Jane",
+            "0020|000d": "1.2.826.0.1.3680043.2.1125.1",
+            "0020|000e": "1.2.826.0.1.3680043.2.1125.2",
+            "0020|0013": str(k + 1),
+            "0020|0032": position,
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+        }
+        for tag, value in tags.items():
+            cut.SetMetaData(tag, value)
+        writer.SetFileName(str(tmp_path / "series" / f"{k:03}.dcm"))
+        writer.Execute(cut)
+    ran = segment(tmp_path / "out", image=tmp_path / "series")
+    assert ran.code == 0, ran.err
+    found = nibabel.load(tmp_path / "out" / "segmentation.nii.gz")
+    expected = np.diag([-0.9, -0.9, 1.2, 1])
+    expected[:3, 3] = 20, -15, 40
+    assert label(np.asarray(found.dataobj), np.ones((3, 3, 3)))[1] == len(LESIONS)
+    centre = np.linalg.solve(found.affine, expected @ [*LESIONS[0][:3], 1])
+    assert np.asarray(found.dataobj)[tuple(np.round(centre[:3]).astype(int))] == 1
+    text = (tmp_path / "out" / "provenance.json").read_text()
+    assert json.loads(text)["inputs"]["flair"]["name"] == "series"
+    assert "Doe" not in text and "Jane" not in text and str(tmp_path) not in text

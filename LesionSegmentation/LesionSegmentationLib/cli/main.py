@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         return _failed(130, "Cancelled; nothing was written.", arguments.debug)
     except Exception as error:
         hint = "" if arguments.debug else " Run again with --debug to see where."
-        sentence = f"Unexpected failure ({type(error).__name__}: {error}); nothing was written."
+        sentence = f"Unexpected failure ({type(error).__name__}: {error})."
         return _failed(1, sentence + hint, arguments.debug)
 
 
