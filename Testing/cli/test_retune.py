@@ -7,6 +7,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from LesionSegmentationLib.cli.main import main
+
 from .conftest import contents
 
 SETTINGS = [
@@ -20,11 +22,19 @@ SETTINGS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def made_once(models, flair, tmp_path_factory):
+    """A result folder at alpha 0.7, beta 0.3, not to be changed."""
+    folder = tmp_path_factory.mktemp("made") / "result"
+    options = ["--model", str(models / "bright"), "--alpha", "0.7", "--beta", "0.3"]
+    assert main(["segment", "--flair", str(flair), "--output", str(folder), *options]) == 0
+    return folder
+
+
 @pytest.fixture
-def result(segment, tmp_path):
-    """A result folder at alpha 0.7, beta 0.3."""
-    assert segment(tmp_path / "result", "--alpha", "0.7", "--beta", "0.3").code == 0
-    return tmp_path / "result"
+def result(made_once, tmp_path):
+    """A copy of that folder."""
+    return shutil.copytree(made_once, tmp_path / "result")
 
 
 def voxels(folder, name="segmentation"):
