@@ -31,14 +31,10 @@ export QT_QPA_PLATFORM ?= offscreen
 export VTK_DEFAULT_OPENGL_WINDOW ?= vtkEGLRenderWindow
 export PYTHONUNBUFFERED := 1
 
-# The synthetic sample patient, unless DEMO_FLAIR (and, if there is one, DEMO_T1) names another.
-SAMPLE := Resources/SampleData
+# Without DEMO_FLAIR (and, if there is one, DEMO_T1): the synthetic sample patient.
 DEMO_FLAIR ?=
 DEMO_T1 ?=
-DEMO_MODEL ?= ms-flair
 DEMO_OUTPUT ?= demo-output
-demo_flair = $(or $(DEMO_FLAIR),$(SAMPLE)/flair.nii.gz)
-demo_t1 = $(if $(DEMO_FLAIR),$(DEMO_T1),$(wildcard $(SAMPLE)/t1.nii.gz))
 
 PYTEST_ARGUMENTS ?=
 
@@ -69,9 +65,8 @@ lint: $(INSTALLED)
 	$(VENV)/bin/lint-imports
 
 demo: $(INSTALLED) system-packages
-	$(VENV)/bin/lesion-segmentation segment --flair "$(demo_flair)" $(if $(demo_t1),--t1 "$(demo_t1)") --model "$(DEMO_MODEL)" --output "$(DEMO_OUTPUT)"
-	$(VENV)/bin/lesion-segmentation report "$(DEMO_OUTPUT)" --flair "$(demo_flair)"
-	$(RUN) Testing/demo/draw_slicer_views.py "$(DEMO_OUTPUT)" --flair "$(demo_flair)"
+	$(RUN) Testing/demo/run_demo.py --output "$(DEMO_OUTPUT)" \
+		$(if $(DEMO_FLAIR),--flair "$(DEMO_FLAIR)") $(if $(DEMO_T1),--t1 "$(DEMO_T1)")
 
 package:
 	@python=$(if $(wildcard $(RUN)),$(RUN),$(PYTHON)); $$python packaging/extension_package.py --output build
