@@ -51,7 +51,7 @@ def test_lesion_patches_lie_near_lesions(cases):
     case = cases[2]
     voxels = np.argwhere(case.mask)
     for n in range(10):
-        centre = patch_centre(np.random.default_rng(n), case, lesion_share=1.0)
+        centre = patch_centre(np.random.default_rng(n), case, at_lesion=True)
         assert np.abs(voxels - centre).max(axis=1).min() <= 20
 
 

@@ -21,8 +21,8 @@ FIGURE_COLUMNS = (
 def export_bundle(folder: Path, run: Run, calibration: dict, floor: list, figures: list[dict], card: str) -> Bundle:
     """Write ``folder`` with the mean weights of ``run`` as float16 and answer the verified bundle.
 
-    ``calibration``, ``floor``, ``figures``: the entries of bundle.json. ``card``: CARD.md, where ``{figures}`` stands
-    for the table of figures. The entries that describe the model itself come from the run's configuration (``bundle``).
+    ``calibration``, ``floor``, ``figures``: the entries of bundle.json. ``card``: CARD.md with places for numbers, see
+    :func:`fill_card`. The entries that describe the model itself come from the run's configuration (``bundle``).
     """
     config = run.config
     loss = config["loss"]
@@ -45,7 +45,21 @@ def export_bundle(folder: Path, run: Run, calibration: dict, floor: list, figure
         "figures": figures,
     }  # fmt: skip
     weights = {name: half(value) for name, value in run.mean_weights.items()}
-    return write_bundle(folder, description, weights, card.replace("{figures}", figure_tables(figures)))
+    return write_bundle(folder, description, weights, fill_card(card, run, calibration, figures))
+
+
+def fill_card(card: str, run: Run, calibration: dict, figures: list[dict]) -> str:
+    """Put numbers into a card's text: {steps}, {seed}, {error}, {error_real} and {figures}, the tables of figures."""
+    values = {
+        "steps": str(run.step),
+        "seed": str(run.config["seed"]),
+        "error": f"{calibration['error']:.3f}",
+        "error_real": f"{calibration.get('error_real', float('nan')):.3f}",
+        "figures": figure_tables(figures),
+    }
+    for name, value in values.items():
+        card = card.replace("{" + name + "}", value)
+    return card
 
 
 def half(value: torch.Tensor) -> torch.Tensor:

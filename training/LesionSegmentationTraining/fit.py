@@ -29,6 +29,7 @@ class Run:
         self.config = config
         torch.manual_seed(config["seed"])
         self.network = build_network(config["network"])
+        _start_at(self.network, config.get("initial_logit", 0.0))
         self.mean_weights = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=config["learning_rate"], weight_decay=config["weight_decay"]
@@ -84,6 +85,15 @@ class Run:
         run.network.load_state_dict(state["network"])
         run.optimiser.load_state_dict(state["optimiser"])
         return run
+
+
+def _start_at(network: torch.nn.Module, logit: float) -> None:
+    """Set the bias of the last convolution, so that a network begins by calling lesions rare, as they are.
+
+    Without it the first hundreds of steps are spent on pushing every background voxel down.
+    """
+    last = [module for module in network.modules() if isinstance(module, torch.nn.Conv3d)][-1]
+    torch.nn.init.constant_(last.bias, logit)
 
 
 def fit(

@@ -46,14 +46,26 @@ class PatchBatches(torch.utils.data.Dataset):
     def _patch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         real, synthetic = self.groups
         group = real if real and (not synthetic or rng.random() < self.real_share) else synthetic
-        case = group[rng.integers(len(group))]
-        image, target = cut(case, patch_centre(rng, case, self.lesion_share), random_turn(rng), self.patch)
+        at_lesion = rng.random() < self.lesion_share
+        case = group[draw_case(rng, group, at_lesion)]
+        image, target = cut(case, patch_centre(rng, case, at_lesion), random_turn(rng), self.patch)
         return augment(rng, image), target
 
 
-def patch_centre(rng: np.random.Generator, case: Case, lesion_share: float) -> np.ndarray:
+def draw_case(rng: np.random.Generator, group: list[Case], at_lesion: bool) -> int:
+    """Index of a case: any for a patch anywhere; for a patch at a lesion likelier the more lesion a case has.
+
+    The root of the load: with even odds most patches would show a few lesion voxels among a million others.
+    """
+    if not at_lesion:
+        return int(rng.integers(len(group)))
+    odds = np.sqrt([case.facts["load_ml"] for case in group])
+    return int(rng.choice(len(group), p=odds / odds.sum())) if odds.any() else int(rng.integers(len(group)))
+
+
+def patch_centre(rng: np.random.Generator, case: Case, at_lesion: bool) -> np.ndarray:
     """Voxel (3,) a patch is centred on: near an evenly drawn lesion, or anywhere the flair shows tissue."""
-    if len(case.centres) and rng.random() < lesion_share:
+    if at_lesion and len(case.centres):
         lesion = rng.integers(case.centres[-1, 0] + 1)
         voxels = case.centres[case.centres[:, 0] == lesion, 1:]
         return voxels[rng.integers(len(voxels))] + rng.integers(-JITTER, JITTER + 1, 3)

@@ -52,7 +52,7 @@ def synthesise(
     if load_ml is None:
         load_ml = 0.0 if rng.random() < 0.12 else float(np.exp(rng.uniform(np.log(0.1), np.log(60))))
     stripped = bool(rng.random() < 0.5) if stripped is None else stripped
-    tissue, level, number = _deform(rng, anatomy, shapes, single, load_ml, shape)
+    tissue, level, number = _deform(rng, anatomy, shapes, single, load_ml, shape, largest_turn=3 if ordinary else 15)
     crop = _head_box(rng, tissue, stripped)
     tissue, level, number = tissue[crop], level[crop], number[crop]
     fraction = _soft_lesions(rng, tissue, level, load_ml)
@@ -77,9 +77,9 @@ def synthesise(
     return SyntheticPatient(flair, t1, mask, tissue, settings)
 
 
-def _deform(rng, anatomy, shapes, single, load_ml, shape):
+def _deform(rng, anatomy, shapes, single, load_ml, shape, largest_turn):
     """Tissue, smooth lesion level and lesion numbers on the patient's own grid, all through one resampling."""
-    affine = _random_affine(rng)
+    affine = _random_affine(rng, largest_turn)
     centre = np.argwhere(anatomy.is_in(BRAIN)[::4, ::4, ::4]).mean(axis=0) * 4
     axes = [torch.arange(size, dtype=torch.float32) - (size - 1) / 2 for size in shape]
     # the brain lies high in a head's field of view
@@ -107,9 +107,9 @@ def _deform(rng, anatomy, shapes, single, load_ml, shape):
     return tissue, level, number
 
 
-def _random_affine(rng) -> np.ndarray:
-    """(3, 3): rotation up to 15 degrees about each axis, scale 0.82 to 1.2, a little shear."""
-    angles = np.deg2rad(rng.uniform(-15, 15, 3))
+def _random_affine(rng, largest_turn: float) -> np.ndarray:
+    """(3, 3): rotation up to ``largest_turn`` degrees about each axis, scale 0.82 to 1.2, a little shear."""
+    angles = np.deg2rad(rng.uniform(-largest_turn, largest_turn, 3))
     matrix = np.eye(3)
     for axis, angle in enumerate(angles):
         a, b = [n for n in range(3) if n != axis]
