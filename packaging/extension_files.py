@@ -150,7 +150,7 @@ def _by_keyword(arguments: list[str], keywords: set[str]) -> dict[str, list[str]
 def _add(extension: Extension, folder: Path, listed: str, destination: str) -> None:
     source = folder / listed
     if not source.is_file():
-        raise CMakeListsError(f"{folder / 'CMakeLists.txt'} lists '{listed}', which does not exist.")
+        raise CMakeListsError(f"{folder / 'CMakeLists.txt'} lists '{listed}', which does not exist: `make lists`.")
     if any(known.destination == destination for known in extension.files):
         raise CMakeListsError(f"{folder / 'CMakeLists.txt'} lists '{listed}' twice.")
     extension.files.append(PackagedFile(source, destination))
