@@ -23,6 +23,13 @@ def check_shape(shape: tuple[int, ...], name: str) -> None:
         raise InputError(f"{name} is a single 2D slice ({listed}); choose the whole volume or the DICOM folder.")
 
 
+def check_finite(not_finite: int, name: str) -> None:
+    """Raise InputError when file ``name`` holds voxels that are ``not_finite``."""
+    if not_finite:
+        plural = "s that are not numbers" if not_finite > 1 else " that is not a number"
+        raise InputError(f"{name} holds {not_finite} voxel{plural} (NaN or infinite); export it again.")
+
+
 def check_affine(affine: np.ndarray, name: str) -> None:
     """Raise InputError unless the ``affine`` (4, 4) of file ``name`` is finite, not singular and without shear."""
     axes = affine[:3, :3]
@@ -65,8 +72,7 @@ def as_mask(array: np.ndarray, name: str) -> np.ndarray:
 def _range(array: np.ndarray, name: str) -> tuple[float, float]:
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        bad = int(array.size - np.isfinite(array).sum())
-        raise InputError(f"{name} holds {bad} voxels that are not numbers (NaN or infinite); export it again.")
+        check_finite(int(array.size - np.isfinite(array).sum()), name)
     return low, high
 
 

@@ -15,7 +15,7 @@ from .dicom_series import is_dicom, read_dicom_series
 from .errors import InputError
 from .geometry import Geometry
 from .image_checks import as_mask, check_affine, check_image, check_shape
-from .nifti_header import check_nifti_header, read_nifti_header
+from .nifti_file import check_nifti, inspect_nifti
 from .quiet import quiet
 
 # Naming ITK's reader keeps the other readers from trying their hand at the file.
@@ -84,7 +84,7 @@ def write_volume(path: str | Path, array: np.ndarray, geometry: Geometry) -> Non
         with quiet():
             SimpleITK.WriteImage(image, str(partial), useCompression=True)
         if suffix in (".nii", ".nii.gz"):
-            read_nifti_header(partial)  # ITK does not notice a full disk; this reads to the end
+            inspect_nifti(partial)  # ITK does not notice a full disk; this reads to the end
         os.replace(partial, path)
     except (RuntimeError, OSError, InputError) as error:
         raise InputError(
@@ -136,7 +136,7 @@ def _read_file(path: Path, name: str) -> tuple[SimpleITK.Image, tuple[str, ...]]
         raise InputError(f"{name} is a single DICOM slice (2D); choose the folder of the whole series.")
     if file_format is None:
         raise InputError(f"{name} is not a NIfTI, NRRD or MHA image nor a DICOM folder; choose one of these.")
-    notes = check_nifti_header(read_nifti_header(path), name) if file_format == "NiftiImageIO" else ()
+    notes = check_nifti(inspect_nifti(path), name) if file_format == "NiftiImageIO" else ()
     reader = SimpleITK.ImageFileReader()
     reader.SetImageIO(file_format)
     reader.SetFileName(str(path))
