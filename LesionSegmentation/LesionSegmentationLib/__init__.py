@@ -8,3 +8,5 @@ adapters    foreign models, each in a process of its own
 
 The rules are checked by the import-linter contracts in pyproject.toml.
 """
+
+__version__ = "0.1.0"

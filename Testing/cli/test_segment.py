@@ -107,7 +107,7 @@ def test_provenance_names_inputs_by_base_name_and_checksum(segment, tmp_path, fl
     assert made["model"]["name"] == "bright" and len(made["model"]["sha256"]) == 64
     assert made["settings"]["stated"] == {"fbeta": 2.0} and made["settings"]["minimum_volume_ml"] == 0.02
     assert made["settings"]["beta"] / made["settings"]["alpha"] == pytest.approx(4)
-    assert {"torch", "numpy", "python", "lesion-segmentation"} <= made["versions"].keys()
+    assert {"torch", "numpy", "python", "LesionSegmentation"} <= made["versions"].keys()
     assert {"prepare", "predict", "restore"} <= made["seconds"].keys()
     assert str(flair.parent) not in text and str(tmp_path) not in text
 

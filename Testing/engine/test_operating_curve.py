@@ -39,13 +39,14 @@ def tversky(p, mask, alpha, beta):
 @given(posteriors, weights)
 def test_equals_brute_force_over_all_thresholds(p, weight):
     alpha, beta = weight
-    point = curve_of(p).at(alpha, beta)
+    curve = curve_of(p)
+    point = curve.at(alpha, beta)
     best = max((tversky(p, p >= t, alpha, beta) for t in np.unique(p)), default=0.0)
-    mask = curve_of(p).mask(point).astype(bool)
+    mask = curve.mask(point).astype(bool)
     assert tversky(p, mask, alpha, beta) == pytest.approx(best, abs=1e-9)
     if p.max() > 0:
         assert point.figures.tversky(alpha, beta) == pytest.approx(best, abs=1e-6)
-        assert point.count == (p >= p.reshape(-1)[curve_of(p).order[point.count - 1]]).sum()
+        assert point.count == (p >= p.reshape(-1)[curve.order[point.count - 1]]).sum()
 
 
 @given(posteriors, weights)

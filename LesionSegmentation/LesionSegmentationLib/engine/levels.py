@@ -56,13 +56,15 @@ class PosteriorRule:
     voxel below the floor is ever marked, so that "nothing" is a possible answer. The level used is max(tau, floor).
     """
 
-    cuts = (1e-3, 1e-4, 1e-6, 1e-9, 1e-45)
     takes_thresholds = True
 
     def __init__(self, floor: list | tuple = ()):
         check_floor(list(floor), "the rule")
         self._log_rho = np.log([float(r) for r, _ in floor])
         self._floor = np.array([float(v) for _, v in floor])
+        # No setting marks anything below the lowest floor; only a bare threshold asks for such voxels.
+        first = max(1e-3, float(self._floor[-1])) if self._floor.size else 1e-3
+        self.cuts = (first, *(cut for cut in (1e-3, 1e-4, 1e-6, 1e-9, 1e-45) if cut < first))
 
     def entries(self, score, expected, total):
         """See LevelRule."""

@@ -108,7 +108,9 @@ class OperatingCurve:
         best = int(np.searchsorted(self._unfloored, rho, side="right"))
         level = max(self.rule.level(rho, best, self._sums[best], self.expected_total), self.rule.floor(rho))
         count = int(np.searchsorted(self.entries, rho, side="right"))
-        return OperatingPoint(float(alpha), float(beta), float(level) if best else None, count, self._prefix(count))
+        return OperatingPoint(
+            float(alpha), float(beta), float(level) if self.expected_total > 0 else None, count, self._prefix(count)
+        )
 
     def at_fbeta(self, fbeta: float) -> OperatingPoint:
         """Return the operating point of the F_beta score with B = ``fbeta`` > 0."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from .. import __version__
 from .errors import InputError
 from .geometry import Geometry
 from .probability_map import ProbabilityMap
@@ -79,8 +80,13 @@ def stored_geometry(provenance: dict) -> Geometry:
 
 def versions() -> dict[str, str | None]:
     """Return the versions of the package, its libraries, Python and the operating system; None where unknown."""
-    found = {name: _version(name) for name in ("lesion-segmentation", "torch", "numpy", "scipy", "SimpleITK")}
-    return {**found, "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    found = {name: _version(name) for name in ("torch", "numpy", "scipy", "SimpleITK")}
+    return {
+        "LesionSegmentation": __version__,
+        **found,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def checksum(path: Path) -> str:

@@ -10,9 +10,9 @@ class UNet(nn.Module):
     """3D U-Net: convolution blocks with instance norm, max-pooling, nearest up-sampling, skips by concatenation.
 
     ``features``: channels per level. ``convolutions``: 3x3x3 convolutions per block. ``stem``: ``"full"`` runs the
-    first level on the voxel grid; ``"shuffle"`` first folds each 2x2x2 cube of voxels into channels and unfolds the answer
-    at the end, so that nothing is averaged away while the costly first level works on an eighth of the positions
-    (Shi et al. 2016, sub-pixel convolution).
+    first level on the voxel grid; ``"shuffle"`` first folds each 2x2x2 cube of voxels into channels and unfolds the
+    answer at the end, so that nothing is averaged away while the costly first level works on an eighth of the
+    positions (Shi et al. 2016, sub-pixel convolution).
     """
 
     def __init__(self, in_channels: int, features=(24, 48, 96, 128), convolutions: int = 2, stem: str = "shuffle"):
