@@ -131,13 +131,14 @@ class _LoadedModule(Module):
         return self._widget
 
     def closeWidget(self):
-        """Leave and clean up, as the application does when it closes or reloads the module."""
+        """Leave, clean up and forget, as the application does when it ends."""
         if self._widget is not None:
             widget, self._widget = self._widget, None
             if hasattr(widget, "exit"):
                 widget.exit()
             widget.cleanup()
             widget.parent.deleteLater()
+            delattr(slicer.modules, f"{self.name}Widget")
 
 
 def loadModule(path):

@@ -101,6 +101,9 @@ class LayoutManager:
     def sliceViewNames(self):
         return list(self._slices)
 
+    def mrmlSliceLogics(self):
+        return slicer.modules.applicationLogic.GetSliceLogics()
+
     def sliceWidget(self, name):
         return self._slices[name]
 

@@ -138,9 +138,7 @@ class ctkSliderWidget(QtWidgets.QWidget):
     )
 
     def setTickPosition(self, position):
-        self._slider.setTickPosition(QtWidgets.QSlider.TickPosition(position))
-
-    tickPosition = QtCore.Property(int, lambda self: int(self._slider.tickPosition.value), setTickPosition)
+        self._slider.setTickPosition(position)
 
 
 WIDGETS = {cls.__name__: cls for cls in (qMRMLWidget, qMRMLNodeComboBox, ctkCollapsibleButton, ctkSliderWidget)}

@@ -22,7 +22,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self._observations = []
         self._node = None
         self._nodes = []
-        self._nodeTypes, self._noneEnabled, self._showHidden = [], False, False
+        self._nodeTypes, self._noneEnabled, self._showHidden, self._showChildTypes = [], False, False, True
         self._flags = {"addEnabled": True, "removeEnabled": True, "renameEnabled": False, "editEnabled": False}
         self._noneDisplay = "None"
         self._box = QtWidgets.QComboBox(self)
@@ -59,7 +59,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self._nodes = []
         for nodeType in self._nodeTypes if scene is not None else []:
             for node in slicer.util.getNodesByClass(nodeType):
-                if (self._showHidden or not node.GetHideFromEditors()) and node not in self._nodes:
+                if self._offers(node, nodeType) and node not in self._nodes:
                     self._nodes.append(node)
         for node in self._nodes:
             if not any(subject is node for subject, _ in self._observations):
@@ -73,6 +73,10 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         if node is None and not self._noneEnabled and self._nodes:
             node = self._nodes[0]
         self._select(node)
+
+    def _offers(self, node, nodeType):
+        hidden = node.GetHideFromEditors() and not self._showHidden
+        return not hidden and (self._showChildTypes or node.GetClassName() == nodeType)
 
     def _onNodeModified(self, node, event):
         offset = 1 if self._noneEnabled else 0
@@ -126,6 +130,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     )
     showHidden = QtCore.Property(
         bool, lambda self: self._showHidden, lambda self, value: self._setOption("_showHidden", value)
+    )
+    showChildNodeTypes = QtCore.Property(
+        bool, lambda self: self._showChildTypes, lambda self, value: self._setOption("_showChildTypes", value)
     )
     addEnabled = _flag("addEnabled")
     removeEnabled = _flag("removeEnabled")

@@ -65,6 +65,10 @@ def _refuseNewAttributes(cls):
         if hasattr(descriptor, "__set__"):
             descriptor.__set__(self, value)
             return
+        if type(value) is QtCore.SignalInstance:
+            return  # PySide6 keeps a signal that was asked for; it makes another one as well
+        if isinstance(value, QtCore.QObject) and value.objectName == name:
+            return  # PySide6's loader writes the children of a form on it; PythonQt's does not
         isCpp = type(self).__module__.startswith("PySide6")
         isStandIn = getattr(type(self), "standsForCpp", False) and not name.startswith("_")
         if isCpp or isStandIn:

@@ -2,8 +2,8 @@
 
 Emulated: ``w.connect("clicked(bool)", f)`` beside ``w.clicked.connect(f)``; a slot gets at most as many arguments as
 its code object names (defaults included, so ``lambda x=w: ...`` is overwritten by the signal's argument); functions
-with ``*args`` and callables that are not functions get all. Qt swallows what a slot raises under both bindings, so every
-slot is wrapped and its traceback kept in :data:`ERRORS`, which the tests require to be empty.
+with ``*args`` and callables that are not functions get all. Qt swallows what a slot raises under both bindings, so
+every slot is wrapped and its traceback kept in :data:`ERRORS`, which the tests require to be empty.
 """
 
 import traceback

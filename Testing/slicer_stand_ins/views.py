@@ -95,7 +95,7 @@ class SliceView(_View):
         self.imageActor.SetMapper(self.mapper)
         self.imageActor.GetProperty().SetDisplayLocationToBackground()
         self.imageActor.SetVisibility(False)
-        self.renderer.AddActor2D(self.imageActor)
+        self.renderer.AddViewProp(self.imageActor)
 
         self.sliceNode.SetOrientation(orientation)
         self._addManagers(

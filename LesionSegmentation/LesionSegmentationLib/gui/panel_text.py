@@ -1,0 +1,65 @@
+"""What the panel says, as text: no widgets here, so that wording is tested without Qt."""
+
+from slicer.i18n import tr as _
+
+from .balance import weights
+
+NOTHING = "\u2013"
+
+
+def weightsText(balance):
+    """The equivalent beta of a slider position."""
+    alpha, beta = weights(balance)
+    text = _("beta = {beta:.2f}, alpha = {alpha:.2f}").format(alpha=alpha, beta=beta)
+    return _("{weights} (best Dice expected)").format(weights=text) if abs(balance) < 1e-6 else text
+
+
+def figureText(value):
+    """A precision or recall from 0 to 1, or a dash where it is not defined."""
+    return NOTHING if value is None else _("{value:.2f}").format(value=value)
+
+
+def volumeText(millilitres):
+    return _("{volume:.2f} ml").format(volume=millilitres)
+
+
+def stageText(stage):
+    """What the worker is doing."""
+    return {
+        "read": _("Reading the images"),
+        "prepare": _("Preparing the images"),
+        "predict": _("Running the model"),
+        "restore": _("Returning to the image's grid"),
+        "curve": _("Sorting the voxels"),
+        "write": _("Handing over the result"),
+    }.get(stage, _("Working"))
+
+
+def progressText(stage, secondsLeft):
+    if secondsLeft is None:
+        return _("{stage} ...").format(stage=stageText(stage))
+    return _("{stage} ... about {seconds:.0f} s left").format(stage=stageText(stage), seconds=max(1.0, secondsLeft))
+
+
+def doneText(seconds, device):
+    if seconds is None:
+        return _("Done.")
+    return _("Done in {seconds:.0f} s on {device}. Move the slider to choose what is marked.").format(
+        seconds=seconds, device=str(device).upper()
+    )
+
+
+def emptyText(highest, firstBalance, smallestMl):
+    """The sentence for a setting that shows nothing: what the highest probability is, and where a lesion appears.
+
+    ``firstBalance``: the slider position that shows the first lesion, None if none does.
+    """
+    size = _(" of at least {volume:.3f} ml").format(volume=smallestMl) if smallestMl > 0 else ""
+    start = _("No lesion{size} at this setting; the highest probability is {highest:.2f}").format(
+        size=size, highest=highest
+    )
+    if firstBalance is None:
+        return _("{start}, and no position of the slider shows one.").format(start=start)
+    return _("{start}: move the slider toward 'fewer missed', the first appears at beta = {beta:.2f}.").format(
+        start=start, beta=weights(firstBalance)[1]
+    )

@@ -1,0 +1,149 @@
+"""The main job in the panel: choose a volume, press Segment, slide, with real clicks."""
+
+import numpy as np
+import pytest
+
+from gui.panel_driving import click, dragSlider, processEvents, segmentAndWait, shownMask, waitUntil
+from gui.synthetic_head import addHead
+
+
+@pytest.fixture
+def segmented(widget, ui, flairNode):
+    """The widget with a finished run."""
+    ui.flairSelector.setCurrentNode(flairNode)
+    segmentAndWait(ui, widget)
+    assert widget.panel.operatingPoint.result is not None, ui.statusLabel.text
+    return widget
+
+
+def testSegmentShowsLesionsAndFigures(segmented, ui, flairNode):
+    result = segmented.panel.operatingPoint.result
+    assert np.array_equal(shownMask(result, flairNode), result.lesions.mask())
+    assert result.lesions.mask().sum() > 0
+    assert ui.lesionCountLabel.text == str(len(result.lesions)) == "3"
+    assert ui.lesionVolumeLabel.text.endswith(" ml")
+    assert float(ui.expectedPrecisionLabel.text) > 0.5
+    assert ui.segmentButton.text == "Segment"
+    assert "Done" in ui.statusLabel.text
+    assert not ui.progressBar.visible
+
+
+def testEventLoopLivesWhileTheModelRuns(widget, ui, flairNode):
+    ui.flairSelector.setCurrentNode(flairNode)
+    click(ui.segmentButton)
+    assert widget.panel.running
+    assert ui.segmentButton.text == "Cancel"
+    assert ui.progressBar.visible
+    assert not ui.flairSelector.enabled
+    seen, turns = set(), 0
+
+    def look():
+        nonlocal turns
+        turns += 1
+        seen.add(ui.statusLabel.text)
+        return not widget.panel.running
+
+    waitUntil(look, "the run to end")
+    assert turns > 5
+    assert any("..." in text for text in seen), seen
+
+
+def testSliderMovesTheOverlay(segmented, ui, flairNode):
+    result = segmented.panel.operatingPoint.result
+    counts = []
+    for fraction in (0.0, 0.25, 0.5, 0.8, 1.0, 0.1):
+        dragSlider(ui.balanceSlider, fraction)
+        assert ui.balanceSlider.value == pytest.approx(-5 + 10 * fraction, abs=0.15)
+        assert np.array_equal(shownMask(result, flairNode), result.lesions.mask())
+        assert ui.lesionCountLabel.text == str(len(result.lesions))
+        counts.append(int(result.lesions.mask().sum()))
+    assert counts[:5] == sorted(counts[:5])
+    assert counts[0] < counts[4]
+    assert counts[5] < counts[4]
+
+
+def testWeightsFollowTheSlider(segmented, ui):
+    ui.balanceSlider.value = 0.0
+    processEvents()
+    assert ui.weightsLabel.text == "beta = 0.50, alpha = 0.50 (best Dice expected)"
+    ui.balanceSlider.value = 2.0
+    processEvents()
+    assert ui.weightsLabel.text == "beta = 0.80, alpha = 0.20"
+    point = segmented.panel.operatingPoint.result.lesions.point
+    assert point.beta == pytest.approx(0.8)
+
+
+def testManyChangesGiveOneUpdate(segmented, ui, monkeypatch):
+    result = segmented.panel.operatingPoint.result
+    shown = []
+    show = result.show
+    monkeypatch.setattr(result, "show", lambda *setting: shown.append(setting) or show(*setting))
+    for value in np.linspace(-3, 3, 20):
+        ui.balanceSlider.value = float(value)
+    processEvents()
+    assert len(shown) == 1
+    assert shown[0][1] / shown[0][0] == pytest.approx(8.0)
+
+
+def testSmallestLesionFiltersShownAndCounted(segmented, ui, flairNode):
+    result = segmented.panel.operatingPoint.result
+    before = len(result.lesions)
+    ui.minimumVolumeSpinBox.value = 0.1
+    processEvents()
+    assert 0 < len(result.lesions) < before
+    assert ui.lesionCountLabel.text == str(len(result.lesions))
+    assert np.array_equal(shownMask(result, flairNode), result.lesions.mask())
+
+
+def testNothingShownSaysWhereTheFirstLesionAppears(segmented, ui):
+    ui.minimumVolumeSpinBox.value = 50.0
+    processEvents()
+    assert ui.lesionCountLabel.text == "0"
+    assert ui.expectedPrecisionLabel.text == "\u2013"
+    assert "highest probability" in ui.statusLabel.text
+    assert "no position of the slider" in ui.statusLabel.text
+    ui.minimumVolumeSpinBox.value = 0.0
+    processEvents()
+    assert ui.statusLabel.text == ""
+
+
+def testFaintLesionNamesItsSetting(widget, ui, scene):
+    """Nothing is marked in the middle of the slider, and the sentence tells where the first voxel appears."""
+    ui.flairSelector.setCurrentNode(addHead("faint", lesions=[(20, 24, 26, 2)], brightness=130.0))
+    segmentAndWait(ui, widget)
+    result = widget.panel.operatingPoint.result
+    assert len(result.lesions) == 0
+    text = ui.statusLabel.text
+    assert text.startswith("No lesion at this setting; the highest probability is 0.")
+    beta = float(text.rsplit("= ", 1)[1].rstrip("."))
+    ui.balanceSlider.value = float(round(np.log2(beta / (1 - beta)) + 0.1, 2))
+    processEvents()
+    assert len(result.lesions) > 0
+
+
+def testSecondRunKeepsTheFirstSegmentation(segmented, ui, scene):
+    first = segmented.panel.operatingPoint.result
+    before = first.lesions.mask()
+    segmentAndWait(ui, segmented)
+    second = segmented.panel.operatingPoint.result
+    assert second.segmentationNode is not first.segmentationNode
+    assert not first.segmentationNode.GetDisplayVisibility()
+    assert np.array_equal(
+        shownMask(first, first.segmentationNode.GetNodeReference("referenceImageGeometryRef")), before
+    )
+
+
+def testRemovedSegmentationIsSaidAndHarmless(segmented, ui, scene):
+    scene.RemoveNode(segmented.panel.operatingPoint.result.segmentationNode)
+    ui.balanceSlider.value = 1.0
+    processEvents()
+    assert "removed" in ui.statusLabel.text
+    assert not ui.balanceSlider.enabled
+
+
+def testT1IsUsedWhenGiven(widget, ui, scene, flairNode):
+    ui.flairSelector.setCurrentNode(flairNode)
+    ui.t1Selector.setCurrentNode(addHead("T1", seed=8))
+    segmentAndWait(ui, widget)
+    inputs = widget.panel.operatingPoint.result.probabilityMap.provenance["inputs"]
+    assert set(inputs) == {"flair", "t1"}

@@ -1,0 +1,116 @@
+"""Cancel, bad input, and scenes that close at the wrong moment: one sentence, no traceback, no popup."""
+
+import pytest
+
+from gui.panel_driving import click, processEvents, segmentAndWait, waitUntil
+from gui.synthetic_head import addHead
+
+
+@pytest.fixture
+def noPopups(monkeypatch):
+    """No message box may open."""
+    import qt
+
+    def refuse(*arguments, **_):
+        raise AssertionError(f"a popup was opened: {arguments}")
+
+    monkeypatch.setattr(qt.QMessageBox, "exec", refuse, raising=False)
+    monkeypatch.setattr(qt.QMessageBox, "show", refuse, raising=False)
+
+
+def isOneSentence(text):
+    return text.endswith(".") and "Traceback" not in text and "\n" not in text and len(text) < 250
+
+
+def testWithoutFlairThePanelSaysWhatIsMissing(widget, ui, noPopups):
+    assert not ui.segmentButton.enabled
+    assert ui.statusLabel.text == "Choose the FLAIR volume to segment."
+    assert ui.segmentButton.toolTip == ui.statusLabel.text
+    click(ui.segmentButton)
+    assert not widget.panel.running
+
+
+def testConstantVolumeIsOneSentence(widget, ui, scene, noPopups):
+    ui.flairSelector.setCurrentNode(addHead("constant", constant=True))
+    segmentAndWait(ui, widget)
+    assert widget.panel.operatingPoint.result is None
+    assert isOneSentence(ui.statusLabel.text), ui.statusLabel.text
+    assert ui.segmentButton.enabled
+
+
+def testVolumeWithoutVoxelsIsOneSentence(widget, ui, scene, noPopups):
+    ui.flairSelector.setCurrentNode(scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty"))
+    segmentAndWait(ui, widget)
+    assert isOneSentence(ui.statusLabel.text), ui.statusLabel.text
+
+
+def testDamagedModelIsOneSentence(widget, ui, flairNode, models, noPopups):
+    weights = models / "bright" / "weights.safetensors"
+    whole = weights.read_bytes()
+    try:
+        weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        ui.flairSelector.setCurrentNode(flairNode)
+        segmentAndWait(ui, widget)
+        assert isOneSentence(ui.statusLabel.text), ui.statusLabel.text
+        assert "bright" in ui.statusLabel.text
+    finally:
+        weights.write_bytes(whole)
+
+
+def testCancelStopsAndLeavesNothing(widget, ui, scene, flairNode, noPopups):
+    ui.flairSelector.setCurrentNode(flairNode)
+    click(ui.segmentButton)
+    assert ui.segmentButton.text == "Cancel"
+    click(ui.segmentButton)
+    waitUntil(lambda: not widget.panel.running, "the run to stop")
+    assert ui.statusLabel.text == "Stopped; nothing was changed."
+    assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+    assert ui.segmentButton.text == "Segment"
+    assert ui.segmentButton.enabled
+    segmentAndWait(ui, widget)  # and it can be pressed again
+    assert widget.panel.operatingPoint.result is not None
+
+
+def testClosingTheSceneDuringARun(widget, ui, scene, flairNode, noPopups):
+    ui.flairSelector.setCurrentNode(flairNode)
+    click(ui.segmentButton)
+    processEvents(0.3)
+    scene.Clear(False)
+    processEvents(0.3)
+    assert not widget.panel.running
+    assert ui.statusLabel.text == "Choose the FLAIR volume to segment."
+    ui.flairSelector.setCurrentNode(addHead("next"))
+    segmentAndWait(ui, widget)
+    assert widget.panel.operatingPoint.result is not None
+
+
+def testClosingTheSceneWithAResult(widget, ui, scene, flairNode, noPopups):
+    ui.flairSelector.setCurrentNode(flairNode)
+    segmentAndWait(ui, widget)
+    ui.balanceSlider.value = 1.0
+    scene.Clear(False)  # the update asked for by the slider is still waiting
+    processEvents(0.4)
+    assert widget.panel.operatingPoint.result is None
+    assert ui.lesionCountLabel.text == "\u2013"
+    assert not ui.balanceSlider.enabled
+    assert ui.balanceSlider.value == 0.0
+
+
+def testRemovingTheVolumeDuringARun(widget, ui, scene, flairNode, noPopups):
+    ui.flairSelector.setCurrentNode(flairNode)
+    click(ui.segmentButton)
+    scene.RemoveNode(flairNode)
+    waitUntil(lambda: not widget.panel.running, "the run to end")
+    processEvents()
+    assert widget.panel.operatingPoint.result is None
+    assert isOneSentence(ui.statusLabel.text), ui.statusLabel.text
+
+
+def testWorkerThatDiesIsOneSentence(widget, ui, flairNode, noPopups):
+    ui.flairSelector.setCurrentNode(flairNode)
+    click(ui.segmentButton)
+    widget.logic.worker().close(0.0)
+    waitUntil(lambda: not widget.panel.running, "the run to end")
+    assert isOneSentence(ui.statusLabel.text), ui.statusLabel.text
+    segmentAndWait(ui, widget)  # a new worker is started
+    assert widget.panel.operatingPoint.result is not None
