@@ -87,7 +87,7 @@ def check_channel(channel: str, name: str) -> None:
         raise InputError(f"The channel '{channel}' of {name} is unknown; the known ones are {', '.join(CHANNELS)}.")
 
 
-def overlap(reference: Geometry, other: Geometry, samples: int = 50) -> float:
+def overlap(reference: Geometry, other: Geometry, samples: int = 30) -> float:
     """Return the share (0 to 1) of the field of view of ``reference`` that lies within that of ``other``.
 
     Measured at ``samples``^3 evenly spread points; a field of view reaches to the outer faces of the voxels.
