@@ -65,7 +65,8 @@ def test_sets_are_nested_and_the_level_falls(p, floor):
     if p.max() > 0:
         levels = [point.threshold for point in points]
         assert all(a >= b for a, b in zip(levels, levels[1:]))
-        if not floor and 0 < p.max() < 1:
+        # Of a volume that is all but empty, r is so large that a step of rho drowns in rounding.
+        if not floor and 1e-3 < p.max() < 1:
             assert all(a > b for a, b in zip(levels, levels[1:]))
     for point in points:
         if point.threshold is not None:
