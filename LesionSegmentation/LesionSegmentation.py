@@ -5,7 +5,9 @@ import sys
 import time
 from typing import Annotated
 
+import slicer
 import vtk
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
@@ -16,9 +18,6 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-
-import slicer
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 
 # Developer Reload executes this file again and nothing else: forget the package, so that it is read again too.
 if hasattr(slicer.modules, "LesionSegmentationWidget"):

@@ -7,9 +7,8 @@ def addHead(
     name, lesions=((20, 24, 26, 2), (34, 30, 24, 3), (28, 20, 34, 1)), constant=False, brightness=190.0, seed=7
 ):
     """Add a head of noise with bright cubes (i, j, k, half size) as a volume node with an oblique, anisotropic grid."""
-    import vtk
-
     import slicer
+    import vtk
 
     rng = np.random.default_rng(seed)
     shape = (56, 50, 44)

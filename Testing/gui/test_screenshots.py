@@ -20,7 +20,6 @@ def save(widget, name):
 
 def testPictures(widget, ui, flairNode):
     import qt
-
     import slicer
 
     save(widget.parent, "panel-empty")

@@ -11,9 +11,8 @@ import tempfile
 # VTK picks its window class when the first one is made: EGL renders without an X server.
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
-import vtk
-
 import slicer
+import vtk
 
 from . import internationalization, subject_hierarchy
 from .modules import Module, Modules

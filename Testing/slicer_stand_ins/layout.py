@@ -6,9 +6,8 @@ one picture.
 """
 
 import qt
-import vtk
-
 import slicer
+import vtk
 
 from .views import VIEW_NAMES, SliceView, ThreeDView
 

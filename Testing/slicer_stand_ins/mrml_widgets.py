@@ -62,7 +62,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
     def sizeHint(self):
         title = QtCore.QSize(self.fontMetrics().horizontalAdvance(self.text) + 40, self._titleHeight())
         layout = self.layout()
-        return title if layout is None or self._collapsed else layout.sizeHint().expandedTo(title)
+        return title if layout is None or self._collapsed else layout.totalSizeHint().expandedTo(title)
 
     minimumSizeHint = sizeHint
 

@@ -4,10 +4,9 @@ Emulated: lists nodes of ``nodeTypes`` that are not hidden, follows nodes added,
 where ``noneEnabled``, and where it is not takes the first node by itself, as Slicer's does.
 """
 
+import slicer
 import vtk
 from PySide6 import QtCore, QtWidgets
-
-import slicer
 
 
 class qMRMLNodeComboBox(QtWidgets.QWidget):

@@ -1,8 +1,7 @@
 """``connectGui``: parameters and widgets that follow each other, with one connector per widget class."""
 
-import vtk
-
 import slicer  # noqa: F401 - the application's namespace must exist before its widgets
+import vtk
 
 from .parameter_types import Choice, Decimals, SingleStep, WithinRange
 

@@ -5,9 +5,8 @@ the node but not the plugins. The rule emulated: every node that is not hidden f
 owns (data, not a display, storage or view node) becomes a child of the scene item.
 """
 
-import vtk
-
 import slicer
+import vtk
 
 _OWNED_CLASSES = ("vtkMRMLDisplayableNode", "vtkMRMLTableNode", "vtkMRMLTextNode")
 _VIEW_CLASSES = ("vtkMRMLAbstractViewNode", "vtkMRMLCameraNode")

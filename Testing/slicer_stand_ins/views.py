@@ -6,10 +6,9 @@ pixel of :meth:`SliceView.render` is therefore what a Slicer slice view of the s
 """
 
 import numpy as np
+import slicer
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
-
-import slicer
 
 SLICE_MANAGERS = (
     "vtkMRMLModelSliceDisplayableManager",

@@ -3,9 +3,8 @@
 import logging
 
 import qt
-from slicer.i18n import tr as _
-
 import slicer
+from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
 from . import panel_text

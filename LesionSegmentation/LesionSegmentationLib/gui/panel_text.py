@@ -44,8 +44,8 @@ def progressText(stage, secondsLeft):
 def doneText(seconds, device):
     if seconds is None:
         return _("Done.")
-    return _("Done in {seconds:.0f} s on {device}. Move the slider to choose what is marked.").format(
-        seconds=seconds, device=str(device).upper()
+    return _("Done in {seconds} s on {device}. Move the slider to choose what is marked.").format(
+        seconds=f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}", device=str(device).upper()
     )
 
 
