@@ -16,6 +16,7 @@ from .volume import Volume, read_volume
 # Every channel name a study may have.
 CHANNELS = ("flair", "t1", "t1c", "t2", "pd", "ct")
 _LEAST_OVERLAP = 0.5
+_WHOLE = 0.995
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +61,11 @@ class Study:
                     f"The {channel} image {volume.name} covers only {share:.0%} of the field of view of "
                     f"{reference.name}; choose images of one examination or register them first."
                 )
-            notes.append(
-                f"The {channel} image {volume.name} lies on another grid than {reference.name} and covers {share:.0%} "
-                "of its field of view; it will be resampled by geometry."
-            )
+            # That a channel is resampled is said by ``prepare``, which knows whether the model uses it at all.
+            if share < _WHOLE:
+                notes.append(
+                    f"The {channel} image {volume.name} covers {share:.0%} of the field of view of {reference.name}."
+                )
         return notes
 
 
