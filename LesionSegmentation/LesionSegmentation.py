@@ -162,7 +162,7 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         if flairNode is None:
             raise InputError(_("Choose the FLAIR volume to segment."))
         if not model:
-            model = next((name for name, *rest in installedModels()), "")
+            model = next((choice.name for choice in installedModels()), "")
         nodes = {"flair": flairNode, "t1": t1Node, "t2": t2Node}
         run = SegmentationRun(self.worker(), nodes, model, device)
         if not waitForCompletion:

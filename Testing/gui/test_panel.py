@@ -1,5 +1,7 @@
 """The main job in the panel: choose a volume, press Segment, slide, with real clicks."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -147,3 +149,36 @@ def testT1IsUsedWhenGiven(widget, ui, scene, flairNode):
     segmentAndWait(ui, widget)
     inputs = widget.panel.operatingPoint.result.probabilityMap.provenance["inputs"]
     assert set(inputs) == {"flair", "t1"}
+
+
+def testOnlyChannelsOfTheModelCanBeChosen(widget, ui, scene):
+    assert ui.t1Selector.enabled
+    assert not ui.t2Selector.enabled
+
+
+def testVolumesAreTakenByName(scene, module):
+    flair, t1 = addHead("sub-01 FLAIR"), addHead("sub-01 T1w", seed=8)
+    ui = module.pythonWidget().panel.ui
+    assert ui.flairSelector.currentNode() is flair
+    assert ui.t1Selector.currentNode() is t1
+    assert ui.segmentButton.enabled
+
+
+def testRequiredChannelIsAskedFor(scene, models, module):
+    from bright_model import write_bright_model
+
+    channels = [{"name": "flair", "required": True}, {"name": "t1", "required": True}]
+    write_bright_model(models / "needs-t1", name="needs-t1", title="Needs T1", channels=channels)
+    try:
+        addHead("FLAIR")
+        ui = module.pythonWidget().panel.ui
+        ui.modelSelector.currentIndex = ui.modelSelector.findData("needs-t1")
+        processEvents()
+        assert not ui.segmentButton.enabled
+        assert ui.statusLabel.text == "Choose the T1 volume to segment."
+        ui.t1Selector.setCurrentNode(addHead("other", seed=8))
+        processEvents()
+        assert ui.segmentButton.enabled
+        assert ui.statusLabel.text == ""
+    finally:
+        shutil.rmtree(models / "needs-t1")

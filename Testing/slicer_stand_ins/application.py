@@ -138,7 +138,15 @@ class _LoadedModule(Module):
                 widget.exit()
             widget.cleanup()
             widget.parent.deleteLater()
+            self._deleteNow()
             delattr(slicer.modules, f"{self.name}Widget")
+
+    @staticmethod
+    def _deleteNow():
+        """Outside an event loop that runs, deleteLater waits for this."""
+        import qt
+
+        qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.DeferredDelete)
 
 
 def loadModule(path):

@@ -5,19 +5,31 @@ verifies a bundle before it runs it, and says what is wrong with it.
 """
 
 import json
+from dataclasses import dataclass
 
 from ..engine.bundle import model_folders
 
 
+@dataclass(frozen=True)
+class ModelChoice:
+    """What the panel needs to know of a bundle. ``channels``: {"flair": required?, ...}."""
+
+    name: str
+    title: str
+    task: str
+    channels: dict
+
+
 def installedModels():
-    """Return [(name, title, tooltip)] of the bundles in the model folders, those named first winning."""
+    """Return the ModelChoice of every readable bundle; of two with one name the first found, as the engine does."""
     models = {}
     for folder in model_folders():
         for path in sorted(folder.glob("*/bundle.json")):
             try:
                 description = json.loads(path.read_text(encoding="utf-8"))
-                name, title, task = (str(description[key]) for key in ("name", "title", "task"))
+                channels = {channel["name"]: bool(channel["required"]) for channel in description["channels"]}
+                model = ModelChoice(description["name"], description["title"], description["task"], channels)
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # `lesion-segmentation models` lists it with the reason
-            models.setdefault(name, (name, title, task))
+            models.setdefault(model.name, model)
     return list(models.values())

@@ -32,6 +32,9 @@ class Panel:
         self._guiTag = None
         self._run = None
         self._stopping = False
+        self._saidMissing = False
+        self._models = {}  # ModelChoice by name
+        self._selectors = {"flair": ui.flairSelector, "t1": ui.t1Selector, "t2": ui.t2Selector}
         self._pollTimer = qt.QTimer()
         self._pollTimer.setInterval(POLL_INTERVAL_MS)
         self._pollTimer.timeout.connect(self._onPoll)
@@ -96,18 +99,18 @@ class Panel:
         try:
             self._run = self.logic.process(
                 parameters.flairVolume,
-                parameters.t1Volume,
-                parameters.t2Volume,
+                self._volume("t1"),
+                self._volume("t2"),
                 model=parameters.model,
                 device=self.ui.deviceSelector.currentData,
                 waitForCompletion=False,
             )
-        except InputError as error:
+        except (InputError, OSError) as error:  # unusable input, or no room for the files handed to the worker
             self._say(str(error))
             return
         self._stopping = False
         self.operatingPoint.setResult(None)
-        slicer.util.setSliceViewerLayers(background=parameters.flairVolume)
+        self._showVolume(parameters.flairVolume)
         self._showProgress()
         self._pollTimer.start()
         self._refresh()
@@ -131,7 +134,8 @@ class Panel:
             self._say(_("Stopped; nothing was changed."))
         else:
             self._say(run.error)
-            logging.error("Lesion segmentation: %s", "\n".join([run.error, *run.log]))
+            level = logging.ERROR if run.errorIsInternal else logging.INFO
+            logging.log(level, "Lesion segmentation: %s", "\n".join([run.error, *run.log]))
 
     def _showResult(self, run):
         if run.referenceNode.GetScene() is None:
@@ -145,6 +149,11 @@ class Panel:
         self._parameterNode.segmentation = result.segmentationNode
         self.operatingPoint.setResult(result)
         self._jumpToLargest(result.lesions)
+
+    def _showVolume(self, node):
+        views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        if any(view.GetBackgroundVolumeID() != node.GetID() for view in views):
+            slicer.util.setSliceViewerLayers(background=node, fit=True)
 
     def _jumpToLargest(self, lesions):
         if len(lesions):
@@ -164,32 +173,36 @@ class Panel:
         self.ui.segmentButton.enabled = not missing and not (running and self._stopping)
         self.ui.segmentButton.toolTip = missing or (_("Stop the run.") if running else _("Mark the lesions."))
         self.ui.progressBar.visible = running
-        for selector in (
-            self.ui.flairSelector,
-            self.ui.t1Selector,
-            self.ui.t2Selector,
-            self.ui.modelSelector,
-            self.ui.deviceSelector,
-        ):
-            selector.enabled = not running
-        if missing and self.operatingPoint.result is None:
+        self.ui.modelSelector.enabled = not running
+        self.ui.deviceSelector.enabled = not running
+        for channel, selector in self._selectors.items():
+            selector.enabled = not running and channel in self._channels()
+        saying = bool(missing) and self.operatingPoint.result is None
+        if saying:
             self._say(missing)
-        elif self.ui.statusLabel.text in (self._noFlair(), self._noModel()):
+        elif self._saidMissing:
             self._say("")
+        self._saidMissing = saying
 
     def _missing(self):
         """Why Segment cannot be pressed, in one sentence, or ""."""
-        if self.ui.modelSelector.count == 0:
-            return self._noModel()
-        if self._parameterNode is None or self._parameterNode.flairVolume is None:
-            return self._noFlair()
+        if not self._models:
+            return _("No model is installed: install the extension again, it comes with one.")
+        for channel, required in {"flair": True, **self._channels()}.items():
+            if required and self._volume(channel) is None:
+                return _("Choose the {channel} volume to segment.").format(channel=channel.upper())
         return ""
 
-    def _noFlair(self):
-        return _("Choose the FLAIR volume to segment.")
+    def _channels(self):
+        """The channels of the chosen model, {name: required?}; none before one is chosen."""
+        model = self._models.get(self.ui.modelSelector.currentData)
+        return model.channels if model is not None else {}
 
-    def _noModel(self):
-        return _("No model is installed: install the extension again, it comes with one.")
+    def _volume(self, channel):
+        """The volume chosen for a channel, None where there is none or the model does not use the channel."""
+        if self._parameterNode is None or channel not in {"flair", *self._channels()} & set(self._selectors):
+            return None
+        return getattr(self._parameterNode, f"{channel}Volume")
 
     def _say(self, sentence):
         self.ui.statusLabel.text = sentence
@@ -204,9 +217,10 @@ class Panel:
                 setattr(self._parameterNode, f"{channel}Volume", slicer.util.getFirstNodeByName(name))
 
     def _fillModels(self):
-        for name, title, task in installedModels():
-            self.ui.modelSelector.addItem(title, name)
-            self.ui.modelSelector.setItemData(self.ui.modelSelector.count - 1, task, qt.Qt.ToolTipRole)
+        for model in installedModels():
+            self._models[model.name] = model
+            self.ui.modelSelector.addItem(model.title, model.name)
+            self.ui.modelSelector.setItemData(self.ui.modelSelector.count - 1, model.task, qt.Qt.ToolTipRole)
 
     def _onModelChosen(self):
         name = self.ui.modelSelector.currentData
