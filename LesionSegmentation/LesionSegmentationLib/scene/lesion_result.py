@@ -3,7 +3,7 @@
 from ..engine.lesions import find_lesions
 from ..engine.operating_curve import OperatingCurve
 from .live import LiveSegment
-from .segmentation import createLesionSegmentation
+from .segmentation import createLesionSegmentation, setProvenance
 
 
 class LesionResult:
@@ -19,7 +19,10 @@ class LesionResult:
         name = scene.GenerateUniqueName(f"{referenceNode.GetName()} lesions")
         self.segmentationNode = createLesionSegmentation(scene, referenceNode, name)
         self.segmentId = self.segmentationNode.GetSegmentation().GetNthSegmentID(0)
-        self._live = LiveSegment(self.segmentationNode, self.segmentId, self.curve)
+        model = probabilityMap.provenance.get("model", {})
+        made = {"Model": f"{model.get('name')} {model.get('version')}", "ModelSha256": model.get("sha256")}
+        setProvenance(self.segmentationNode, self.segmentId, made)
+        self._live = LiveSegment(self.segmentationNode, self.segmentId, self.curve.geometry)
 
     @property
     def inScene(self):
@@ -31,6 +34,8 @@ class LesionResult:
         """Show the operating point of alpha (false positives) and beta (false negatives); returns its Lesions."""
         self.lesions = find_lesions(self.curve, self.curve.at(alpha, beta), minimumVolumeMl)
         self._live.showLesions(self.lesions)
+        setting = f"alpha={alpha:.6g} beta={beta:.6g} minimum_volume_ml={minimumVolumeMl:.6g}"
+        setProvenance(self.segmentationNode, self.segmentId, {"Setting": setting})
         return self.lesions
 
     def updateSurface(self):
