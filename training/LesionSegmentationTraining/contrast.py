@@ -22,7 +22,7 @@ class Contrast:
 FLAIR = {
     "white_matter": (1.0, 1.0),
     "cerebellar_white_matter": (0.92, 1.08),
-    "cortex": (1.05, 1.4),
+    "cortex": (1.05, 1.35),
     "cerebellar_cortex": (1.02, 1.35),
     "lateral_ventricle": (0.08, 0.5),
     "third_and_fourth_ventricle": (0.08, 0.55),
@@ -64,9 +64,10 @@ TIED = (("lateral_ventricle", "third_and_fourth_ventricle", "csf"), ("cortex", "
 
 
 def flair_contrast(rng: np.random.Generator) -> Contrast:
-    """FLAIR: fluid dark, lesions brighter than white matter, from subtle to strong."""
-    lesion = float(np.exp(rng.uniform(np.log(0.3), np.log(1.1))))
-    return Contrast(_means(rng, FLAIR), _texture(rng), lesion)
+    """FLAIR: fluid dark, lesions as bright as cortex or brighter, from subtle to strong."""
+    mean = _means(rng, FLAIR)
+    above_cortex = float(np.exp(rng.uniform(np.log(0.1), np.log(0.9))))
+    return Contrast(mean, _texture(rng), max(0.3, float(mean[INDEX["cortex"]]) - 1 + above_cortex))
 
 
 def t1_contrast(rng: np.random.Generator) -> Contrast:

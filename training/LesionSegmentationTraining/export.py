@@ -40,7 +40,7 @@ def export_bundle(folder: Path, run: Run, calibration: dict, floor: list, figure
             "loss": f"{loss['cross_entropy']} cross-entropy + {loss['tversky']} Tversky",
             "alpha": loss["alpha"], "beta": loss["beta"], "data": config["data"], "steps": run.step,
             "patch": config["patch"], "batch": config["batch"], "seed": config["seed"],
-            "code_version": config["bundle"]["version"],
+            "code_version": config["bundle"]["version"], "started_from": config.get("started_from"),
         },
         "figures": figures,
     }  # fmt: skip

@@ -68,6 +68,13 @@ class Run:
         network.load_state_dict(self.mean_weights)
         return network.eval()
 
+    def start_from(self, earlier: Path) -> None:
+        """Begin with the mean weights of an earlier run's state; the configuration remembers its steps and data."""
+        state = torch.load(earlier, weights_only=True)
+        self.network.load_state_dict(state["mean_weights"])
+        self.mean_weights = {name: value.clone() for name, value in state["mean_weights"].items()}
+        self.config["started_from"] = {"steps": state["step"], "data": state["config"]["data"]}
+
     def save(self, path: Path) -> None:
         state = {
             "config": self.config, "step": self.step, "network": self.network.state_dict(),
@@ -134,6 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cases", type=Path, required=True, help="folder that make_cases wrote")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run; a run found there goes on")
     parser.add_argument("--steps", type=int, help="instead of the configured number")
+    parser.add_argument("--start", type=Path, help="state.pt of an earlier run whose weights to begin with")
     options = parser.parse_args(arguments)
     options.run.mkdir(parents=True, exist_ok=True)
     state = options.run / "state.pt"
@@ -143,6 +151,8 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         config = json.loads(options.config.read_text())
         run = Run(config | ({"steps": options.steps} if options.steps else {}))
+        if options.start:
+            run.start_from(options.start)
     watched = {part: read_cases(options.cases / part) for part in ("calibrate", "test")}
     # for information only: nothing is chosen by the patients seen here
     real = [case for part in watched.values() for case in part if case.real]

@@ -58,7 +58,7 @@ def synthesise(
     fraction = _soft_lesions(rng, tissue, level, load_ml)
     mask = (fraction > 0.5).astype(np.uint8)
     keep = _field_of_view(rng, tissue, mask) if stripped else None
-    kind = "ordinary" if ordinary else rng.choice(["usual", "random"], p=[0.88, 0.12])
+    kind = "ordinary" if ordinary else rng.choice(["usual", "random"], p=[0.95, 0.05])
     flair_like = contrast.random_contrast(rng) if kind == "random" else contrast.flair_contrast(rng)
     lesion = _lesion_gain(rng, number, flair_like.lesion)
     flair = _tissue_image(rng, tissue, flair_like) + _lookalikes(rng, tissue, flair_like)
@@ -215,6 +215,12 @@ def _lookalikes(rng, tissue, like) -> np.ndarray:
     fluid = lookup(tuple(INDEX[n] for n in ("csf", "third_and_fourth_ventricle")))[tissue]
     spots = acquisition.smooth_field(rng, tissue.shape, rng.uniform(2, 6))
     extra += fluid * np.clip(spots - rng.uniform(0.8, 2.5), 0, 2) * rng.uniform(0, 0.6)
+    # insula, cingulate, hippocampus, the grey matter around the aqueduct: brighter than other grey matter on FLAIR
+    grey = lookup(tuple(INDEX[n] for n in ("cortex", "hippocampus_amygdala", "brain_stem", "cerebellar_cortex")))[
+        tissue
+    ]
+    regions = np.clip(acquisition.smooth_field(rng, tissue.shape, rng.uniform(12, 35)), 0, 2)
+    extra += grey * regions * rng.uniform(0, 0.25) * like.mean[INDEX["cortex"]]
     blotches = np.clip(acquisition.smooth_field(rng, tissue.shape, rng.uniform(5, 12)) - 0.8, 0, 2)
     extra += white * blotches * rng.uniform(0, 0.12) * like.lesion
     return extra
@@ -223,7 +229,7 @@ def _lookalikes(rng, tissue, like) -> np.ndarray:
 def _lesion_gain(rng, number, contrast_of_patient) -> np.ndarray:
     """What full lesion adds to white matter, per voxel: each lesion its own strength."""
     highest = int(number.max()) if number.size else 0
-    gains = contrast_of_patient * np.clip(rng.normal(1.0, 0.25, highest + 1), 0.6, 1.6)
+    gains = contrast_of_patient * np.clip(rng.normal(1.0, 0.25, highest + 1), 0.65, 1.6)
     gains[0] = contrast_of_patient
     return gains.astype(np.float32)[number]
 
