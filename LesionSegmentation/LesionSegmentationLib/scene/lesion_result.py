@@ -3,13 +3,13 @@
 from ..engine.lesions import find_lesions
 from ..engine.operating_curve import OperatingCurve
 from .live import LiveSegment
-from .segmentation import createLesionSegmentation, setProvenance
+from .segmentation import PROVENANCE_TAG, SEGMENT_ID, createLesionSegmentation, provenanceText
 
 
 class LesionResult:
     """Shows any operating point of ``probabilityMap`` in a segmentation node beside ``referenceNode``.
 
-    What the segment shows is at all times :attr:`lesions`: what is on the screen is what is exported.
+    What the segment shows is at all times :attr:`lesions`, and on top of them what was painted and erased by hand.
     """
 
     def __init__(self, scene, referenceNode, probabilityMap):
@@ -18,11 +18,8 @@ class LesionResult:
         self.lesions = None
         name = scene.GenerateUniqueName(f"{referenceNode.GetName()} lesions")
         self.segmentationNode = createLesionSegmentation(scene, referenceNode, name)
-        self.segmentId = self.segmentationNode.GetSegmentation().GetNthSegmentID(0)
-        model = probabilityMap.provenance.get("model", {})
-        made = {"Model": f"{model.get('name')} {model.get('version')}", "ModelSha256": model.get("sha256")}
-        setProvenance(self.segmentationNode, self.segmentId, made)
-        self._live = LiveSegment(self.segmentationNode, self.segmentId, self.curve.geometry)
+        self.segmentId = SEGMENT_ID
+        self._live = LiveSegment(self.segmentationNode, self.segmentId, self.curve)
 
     @property
     def inScene(self):
@@ -34,11 +31,22 @@ class LesionResult:
         """Show the operating point of alpha (false positives) and beta (false negatives); returns its Lesions."""
         self.lesions = find_lesions(self.curve, self.curve.at(alpha, beta), minimumVolumeMl)
         self._live.showLesions(self.lesions)
-        setting = f"alpha={alpha:.6g} beta={beta:.6g} minimum_volume_ml={minimumVolumeMl:.6g}"
-        setProvenance(self.segmentationNode, self.segmentId, {"Setting": setting})
+        self._live.setTag(PROVENANCE_TAG, provenanceText(self._provenance(minimumVolumeMl)))
         return self.lesions
 
     def updateSurface(self):
         """Bring the 3D surface, where one was made, to what is shown."""
         if self.segmentationNode.GetSegmentation().ContainsRepresentation("Closed surface"):
             self._live.updateSurface()
+
+    def _provenance(self, minimumVolumeMl):
+        """What made the segment and at which setting, to be kept with it in every file it is saved to."""
+        point = self.lesions.point
+        return {
+            "model": self.probabilityMap.provenance.get("model"),
+            "alpha": point.alpha,
+            "beta": point.beta,
+            "threshold": point.threshold,
+            "minimum_volume_ml": minimumVolumeMl,
+            "notice": "Research use, not a medical device.",
+        }

@@ -1,53 +1,79 @@
-"""The segmentation node that lesions are shown in."""
+"""The segmentation node that a result is shown in, and what it says about itself."""
+
+import json
 
 import slicer
+import vtk
 
-# Seven parts: context, category, type, type modifier, region context, region, region modifier. SCT 52988006 stands in
-# none of Slicer's own lists; Resources/LesionSegmentation.term.json makes it known.
-TERMINOLOGY = (
-    "LesionSegmentation~SCT^49755003^Morphologically Altered Structure~SCT^52988006^Lesion~^^"
-    "~Anatomic codes - DICOM master list~SCT^12738006^Brain~^^"
-)
-COLOUR = (1.0, 0.32, 0.2)
-FILL, OUTLINE = 0.35, 1.0
+from .terminology import LESION
+
+SEGMENT_ID = SEGMENT_NAME = "Lesion"
+LABELMAP = "Binary labelmap"
+COLOUR = (1.0, 0.35, 0.15)
+FILL_OPACITY, OUTLINE_OPACITY = 0.35, 1.0
+PROVENANCE_TAG = "LesionSegmentation.Provenance"
 
 
 def createLesionSegmentation(scene, referenceNode, name):
-    """Add a segmentation node with one empty segment "Lesion" to the scene and return it.
+    """Add a segmentation node with one empty segment, "Lesion", on the whole grid of ``referenceNode``.
 
-    It has the geometry of ``referenceNode``, moves with it under its parent transform, and stands beside it in the
-    subject hierarchy, so that a DICOM export finds the study.
+    It lies beside the reference volume: under the same parent in the subject hierarchy and under the same transform.
     """
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    node.CreateDefaultDisplayNodes()
-    node.SetReferenceImageGeometryParameterFromVolumeNode(referenceNode)
     node.SetAndObserveTransformNodeID(referenceNode.GetTransformNodeID())
-    segmentId = node.GetSegmentation().AddEmptySegment("Lesion", "Lesion", COLOUR)
-    segment = node.GetSegmentation().GetSegment(segmentId)
-    segment.SetTag(segment.GetTerminologyEntryTagName(), TERMINOLOGY)
+    node.SetReferenceImageGeometryParameterFromVolumeNode(referenceNode)
+    node.GetSegmentation().AddSegment(_emptySegment(referenceGrid(node)), SEGMENT_ID)
+    node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
-    display.SetOpacity2DFill(FILL)
-    display.SetOpacity2DOutline(OUTLINE)
-    _placeBeside(scene, node, referenceNode)
+    display.SetOpacity2DFill(FILL_OPACITY)
+    display.SetOpacity2DOutline(OUTLINE_OPACITY)
+    display.SetSegmentOpacity2DFill(SEGMENT_ID, 1.0)
+    placeBeside(scene, node, referenceNode)
     return node
 
 
-def loadTerminology(terminologiesLogic, path):
-    """Make the type "Lesion" known to Slicer's terminology dialog; answers the name of the context."""
-    return terminologiesLogic.LoadTerminologyFromFile(str(path))
+def referenceGrid(segmentationNode):
+    """Return the reference geometry of a segmentation node as a vtkOrientedImageData without voxels."""
+    grid = slicer.vtkOrientedImageData()
+    parameter = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+    serialized = segmentationNode.GetSegmentation().GetConversionParameter(parameter)
+    slicer.vtkSegmentationConverter.DeserializeImageGeometry(serialized, grid, False)
+    return grid
 
 
-def setProvenance(node, segmentId, values):
-    """Write what made the segment into its tags, which every save keeps. ``values``: texts by name, e.g. "Model"."""
-    segment = node.GetSegmentation().GetSegment(segmentId)
-    for name, value in values.items():
-        # The file format ends a tag at "|".
-        segment.SetTag(f"LesionSegmentation.{name}", str(value).replace("|", "/"))
-
-
-def _placeBeside(scene, node, referenceNode):
+def placeBeside(scene, node, referenceNode):
+    """Put ``node`` under the parent (study, folder) of ``referenceNode`` in the subject hierarchy."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     reference = hierarchy.GetItemByDataNode(referenceNode)
-    item = hierarchy.GetItemByDataNode(node) or hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
-    if reference:
-        hierarchy.SetItemParent(item, hierarchy.GetItemParent(reference))
+    parent = hierarchy.GetItemParent(reference) if reference else hierarchy.GetSceneItemID()
+    item = hierarchy.GetItemByDataNode(node)
+    if item:
+        hierarchy.SetItemParent(item, parent)
+    else:
+        hierarchy.CreateItem(parent, node)
+
+
+def provenanceText(provenance):
+    """Return ``provenance`` (JSON-ready) as the value of a segment tag; segmentation files cut values at a bar."""
+    return json.dumps(provenance, sort_keys=True, allow_nan=False).replace("|", "\\u007c")
+
+
+def readProvenance(segmentationNode, segmentId=SEGMENT_ID):
+    """Return what the segment says about its making, or None."""
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    value = vtk.reference("")
+    return json.loads(str(value)) if segment is not None and segment.GetTag(PROVENANCE_TAG, value) else None
+
+
+def _emptySegment(grid):
+    """A segment whose labelmap covers the whole grid, so that lesions can be written into it anywhere."""
+    labelmap = slicer.vtkOrientedImageData()
+    labelmap.DeepCopy(grid)
+    labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    labelmap.GetPointData().GetScalars().Fill(0)
+    segment = slicer.vtkSegment()
+    segment.SetName(SEGMENT_NAME)
+    segment.SetColor(*COLOUR)
+    segment.SetTag(segment.GetTerminologyEntryTagName(), LESION)
+    segment.AddRepresentation(LABELMAP, labelmap)
+    return segment

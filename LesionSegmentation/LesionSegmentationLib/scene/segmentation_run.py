@@ -40,7 +40,7 @@ class SegmentationRun:
             inputs = {}
             for channel, node in nodes.items():
                 inputs[channel] = os.path.join(self._folder, f"{channel}.nrrd")
-                writeNode(node, inputs[channel], self.referenceNode)
+                writeNode(node, inputs[channel])
             self._id = worker.segment(
                 {
                     "inputs": inputs,

@@ -1,73 +1,67 @@
-"""Volume nodes as the engine's volumes."""
+"""Volume nodes as the engine sees them: arrays in voxel order [i, j, k] with their place in the patient."""
 
 import numpy as np
-import slicer
+import SimpleITK
+import slicer.util
 import vtk
-from vtk.util.numpy_support import vtk_to_numpy
 
 from ..engine.errors import InputError
 from ..engine.geometry import Geometry
 from ..engine.image_checks import check_affine, check_image, check_shape
 from ..engine.study import Study
-from ..engine.volume import Volume, write_volume
+from ..engine.volume import Volume, to_sitk
 
 
-def volumeFromNode(node, referenceNode=None):
-    """Return a scalar volume node as an engine Volume: array [i, j, k], affine to RAS in mm, checked as a file is.
+def volumeFromNode(node):
+    """Return a scalar volume node as an engine Volume: native values and voxel order, RAS in mm.
 
-    The place is that in the coordinate system of ``referenceNode`` (the node itself when None): parent transforms count
-    as far as they differ. Raises InputError, one sentence, for a volume without voxels, one that is no scan, or a
-    transform between the two that is not linear.
+    Linear parent transforms count as part of the place of the voxels; the node itself is not changed. Raises
+    InputError, one sentence, for a node without image, colours, a non-linear transform, a 2D, constant or non-finite
+    image, or a mask.
     """
     name = node.GetName() or "The volume"
-    if node.GetImageData() is None or node.GetImageData().GetPointData().GetScalars() is None:
-        raise InputError(f"{name} holds no voxels; load it again or choose another volume.")
-    if node.GetImageData().GetNumberOfScalarComponents() != 1:
-        raise InputError(f"{name} is a colour or vector volume; choose a scalar volume.")
-    shape = node.GetImageData().GetDimensions()
-    check_shape(shape, name)
-    affine = _placeIn(referenceNode or node, node) @ _ijkToRas(node)
+    image = node.GetImageData()
+    if image is None or image.GetPointData().GetScalars() is None:
+        raise InputError(f"{name} holds no image; load its file again or choose another volume.")
+    if image.GetNumberOfScalarComponents() != 1:
+        raise InputError(f"{name} holds colours or vectors; choose a grey-value image.")
+    check_shape(image.GetDimensions(), name)
+    affine = _worldAffine(node, name)
     check_affine(affine, name)
-    # VTK runs through i first: as a C-ordered array that is [k, j, i].
-    array = vtk_to_numpy(node.GetImageData().GetPointData().GetScalars()).reshape(shape[::-1]).transpose(2, 1, 0)
+    array = slicer.util.arrayFromVolume(node).transpose(2, 1, 0)
     check_image(array, name)
-    return Volume(array, Geometry(shape, affine), name)
+    return Volume(array, Geometry(array.shape, affine), name)
 
 
-def studyFromNodes(nodes, reference="flair"):
-    """Return {"flair": node, "t1": node or None, ...} as an engine Study in the coordinate system of the reference."""
-    referenceNode = nodes[reference]
-    given = {channel: node for channel, node in nodes.items() if node is not None}
-    return Study({channel: volumeFromNode(node, referenceNode) for channel, node in given.items()}, reference)
+def studyFromNodes(nodes):
+    """Return the Study of ``nodes``, {"flair": node, "t1": node or None, ...}; the first one is the reference."""
+    channels = {channel: volumeFromNode(node) for channel, node in nodes.items() if node is not None}
+    return Study(channels, reference=next(iter(channels), "flair"))
 
 
-def writeNode(node, path, referenceNode=None):
-    """Write a volume node, as :func:`volumeFromNode` sees it, to a file that the engine reads."""
-    volume = volumeFromNode(node, referenceNode)
-    array = volume.array
-    if array.dtype not in (np.uint8, np.int16, np.float32):
-        array = array.astype(np.float32)
-    write_volume(path, array, volume.geometry)
+def writeNode(node, path):
+    """Write a volume node for the worker, as :func:`volumeFromNode` sees it, to ``path`` (.nrrd or .mha).
+
+    Not compressed: the file lives for one run, and packing a whole head would freeze the window for a second. Raises
+    InputError like :func:`volumeFromNode`, OSError when the file cannot be written.
+    """
+    image = to_sitk(volumeFromNode(node))
+    try:
+        SimpleITK.WriteImage(image, str(path), useCompression=False)
+    except RuntimeError as error:
+        raise OSError(f"{node.GetName()} could not be written to the temporary folder; is the disk full?") from error
 
 
-def _ijkToRas(node):
+def _worldAffine(node, name):
+    """Voxel (i, j, k) -> world RAS of the node, (4, 4) float64, its parent transforms included."""
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
-    return _asArray(matrix)
-
-
-def _placeIn(referenceNode, node):
-    """(4, 4): from the node's coordinates to those of the reference, through their parent transforms."""
-    source, target = node.GetParentTransformNode(), referenceNode.GetParentTransformNode()
-    if source is target:
-        return np.eye(4)
-    matrix = vtk.vtkMatrix4x4()
-    if not slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(source, target, matrix):
-        raise InputError(
-            f"{node.GetName()} lies under a transform that is not linear; harden it or choose the volume without it."
-        )
-    return _asArray(matrix)
-
-
-def _asArray(matrix):
+    parent = node.GetParentTransformNode()
+    if parent is not None:
+        toWorld = vtk.vtkMatrix4x4()
+        if not parent.GetMatrixTransformToWorld(toWorld):
+            raise InputError(
+                f"{name} lies under the non-linear transform {parent.GetName()}; harden the transform first."
+            )
+        vtk.vtkMatrix4x4.Multiply4x4(toWorld, matrix, matrix)
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
