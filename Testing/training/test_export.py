@@ -6,7 +6,7 @@ import torch
 from LesionSegmentationLib.engine.bundle import load_bundle
 from LesionSegmentationTraining.evaluation import case_logits, probability
 from LesionSegmentationTraining.export import export_bundle
-from LesionSegmentationTraining.finish import calibrate, main, measure
+from LesionSegmentationTraining.finish import answers_of, calibrate, main, measure
 from LesionSegmentationTraining.fit import Run, fit
 
 BUNDLE = {
@@ -19,8 +19,8 @@ def test_export_writes_a_bundle_the_engine_loads(cases, configuration, tmp_path)
     run = Run(configuration | BUNDLE)
     fit(run, cases, tmp_path, workers=0)
     network = run.mean_network()
-    calibration, floor = calibrate(network, cases[:2], real_weight=1.0)
-    figures = measure(network, cases[2], calibration, floor, with_t1=True, role="left out")
+    calibration, floor = calibrate(answers_of(network, cases[:2]))
+    figures = measure(answers_of(network, cases[2:])[0], calibration, floor, role="left out")
     written = export_bundle(tmp_path / "tiny", run, calibration, floor, figures, "# Tiny\n\n{figures}\n")
     bundle = load_bundle(tmp_path / "tiny")
     assert bundle.sha256 == written.sha256
