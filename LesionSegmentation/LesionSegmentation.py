@@ -32,7 +32,7 @@ class LesionSegmentation(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("Lesion Segmentation")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        self.parent.dependencies = ["Segmentations", "Markups"]
+        self.parent.dependencies = ["Segmentations", "Terminologies", "Markups"]
         self.parent.contributors = ["LesionSegmentation contributors"]
         self.parent.helpText = _(
             "Marks lesions in MRI and lets you slide between fewer false and fewer missed ones, with the expected"
@@ -72,8 +72,10 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
 
     def setup(self):
         from LesionSegmentationLib.gui.panel import Panel
+        from LesionSegmentationLib.scene.terminology import loadTerminology
 
         ScriptedLoadableModuleWidget.setup(self)
+        loadTerminology(slicer.modules.terminologies.logic())
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/LesionSegmentation.ui"))
         self.layout.addWidget(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)

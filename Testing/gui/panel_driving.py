@@ -55,10 +55,10 @@ def dragSlider(slider, fraction):
     processEvents()
 
 
-def segmentAndWait(ui, widget):
+def segmentAndWait(ui, widget, seconds=PATIENCE_SECONDS):
     """Press Segment and wait until the run has ended."""
     click(ui.segmentButton)
-    waitUntil(lambda: not widget.panel.running, "the run to end")
+    waitUntil(lambda: not widget.panel.running, "the run to end", seconds)
     processEvents()
 
 

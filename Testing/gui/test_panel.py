@@ -182,3 +182,33 @@ def testRequiredChannelIsAskedFor(scene, models, module):
         assert ui.statusLabel.text == ""
     finally:
         shutil.rmtree(models / "needs-t1")
+
+
+def testLeavingAndEnteringTheModuleKeepsTheResult(segmented, ui, flairNode):
+    ui.balanceSlider.value = 1.5
+    processEvents()
+    count = ui.lesionCountLabel.text
+    segmented.exit()
+    segmented.enter()
+    processEvents()
+    assert ui.balanceSlider.value == 1.5
+    assert ui.flairSelector.currentNode() is flairNode
+    assert ui.lesionCountLabel.text == count
+    ui.balanceSlider.value = -1.0
+    processEvents()
+    result = segmented.panel.operatingPoint.result
+    assert result.lesions.point.beta == pytest.approx(1 / 3)
+    assert np.array_equal(shownMask(result, flairNode), result.lesions.mask())
+
+
+def testSurfaceFollowsOnceItIsShown(segmented, ui):
+    result = segmented.panel.operatingPoint.result
+    segmentation = result.segmentationNode.GetSegmentation()
+    assert not segmentation.ContainsRepresentation("Closed surface")
+    result.segmentationNode.CreateClosedSurfaceRepresentation()
+    surface = segmentation.GetSegment(result.segmentId).GetRepresentation("Closed surface")
+    before = surface.GetNumberOfPoints()
+    ui.minimumVolumeSpinBox.value = 0.1
+    processEvents(0.6)
+    after = segmentation.GetSegment(result.segmentId).GetRepresentation("Closed surface").GetNumberOfPoints()
+    assert 0 < after < before

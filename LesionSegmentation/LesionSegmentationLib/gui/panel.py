@@ -158,7 +158,7 @@ class Panel:
     def _jumpToLargest(self, lesions):
         if len(lesions):
             largest = lesions.rows[0]
-            slicer.modules.markups.logic().JumpSlicesToLocation(*largest.centroid_ras, True)
+            slicer.modules.markups.logic().JumpSlicesToLocation(*largest.centroid_ras, False)
 
     def _showProgress(self):
         self.ui.progressBar.value = int(100 * self._run.fraction)

@@ -86,8 +86,7 @@ class SegmentationRun:
             self.log.append(event["message"])
         elif kind == "done":
             self.seconds, self.device = event.get("seconds"), event.get("device")
-            self.probabilityMap = load_job(event["output"])
-            self._end(DONE)
+            self._take(event["output"])
         elif kind == "cancelled":
             self._end(CANCELLED)
         elif kind == "failed":
@@ -96,6 +95,13 @@ class SegmentationRun:
             if event.get("log"):
                 self.log.append(event["log"])
             self._end(FAILED)
+
+    def _take(self, folder):
+        try:
+            self.probabilityMap = load_job(folder)
+        except InputError as error:  # somebody cleared the temporary files
+            self.error, self.errorIsInternal = str(error), True
+        self._end(DONE if self.probabilityMap is not None else FAILED)
 
     def _end(self, state):
         self.state = state

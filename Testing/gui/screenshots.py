@@ -1,0 +1,100 @@
+"""The pictures of the README: the module on the sample patient, in a window with Slicer's own views.
+
+    python Testing/gui/screenshots.py --output Resources/Screenshots [--flair file] [--t1 file] [--model name]
+
+Writes panel.png, window.png (the middle of the slider) and window-fewer-missed.png.
+"""
+
+import argparse
+import pathlib
+import sys
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+SAMPLE = REPOSITORY / "Resources" / "SamplePatient"
+sys.path[:0] = [str(REPOSITORY / "Testing"), str(REPOSITORY / "LesionSegmentation")]
+
+from gui.panel_driving import processEvents, segmentAndWait  # noqa: E402
+from slicer_stand_ins.application import bootApplication, loadModule  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=pathlib.Path, required=True)
+    parser.add_argument("--flair", type=pathlib.Path, default=SAMPLE / "flair.nii.gz")
+    parser.add_argument("--t1", type=pathlib.Path)
+    parser.add_argument("--model")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+
+    bootApplication()
+    flairNode = loadVolume(arguments.flair, "FLAIR")
+    if arguments.t1:
+        loadVolume(arguments.t1, "T1")
+    widget = loadModule(REPOSITORY / "LesionSegmentation" / "LesionSegmentation.py").pythonWidget()
+    window = windowWithViews(widget)
+    try:
+        ui = widget.panel.ui
+        if arguments.model:
+            ui.modelSelector.currentIndex = ui.modelSelector.findData(arguments.model)
+        ui.flairSelector.setCurrentNode(flairNode)
+        segmentAndWait(ui, widget, seconds=1800)
+        result = widget.panel.operatingPoint.result
+        if result is None:
+            raise SystemExit(ui.statusLabel.text)
+        showSurface(result)
+        save(window, arguments.output / "window.png")
+        save(widget.parent, arguments.output / "panel.png")
+        ui.balanceSlider.value = 2.5
+        processEvents(1.0)
+        save(window, arguments.output / "window-fewer-missed.png")
+    finally:
+        widget.cleanup()
+
+
+def loadVolume(path, name):
+    """Load an image file as the application would, without its IO manager."""
+    import slicer
+
+    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
+    storage.SetFileName(str(path))
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    if not storage.ReadData(node):
+        raise SystemExit(f"{path} cannot be read.")
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def windowWithViews(widget, width=1440, height=880):
+    """The panel on the left, the four-up layout on the right, as in Slicer."""
+    import qt
+    import slicer
+
+    window = qt.QWidget()
+    row = qt.QHBoxLayout(window)
+    row.addWidget(widget.parent)
+    row.addWidget(slicer.app.layoutManager().widget, 1)
+    widget.parent.setFixedWidth(430)
+    window.resize(width, height)
+    window.show()
+    processEvents()
+    return window
+
+
+def showSurface(result):
+    """Show the lesions in the 3D view and look at them."""
+    import slicer
+
+    result.segmentationNode.CreateClosedSurfaceRepresentation()
+    slicer.app.layoutManager().resetThreeDViews()
+    processEvents(0.5)
+
+
+def save(widget, path):
+    """Save a picture of a widget; returns it as QImage."""
+    image = widget.grab().toImage()
+    image.save(str(path))
+    return image
+
+
+if __name__ == "__main__":
+    main()
