@@ -184,7 +184,7 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         """Put the result of a finished run into the scene; returns the LesionResult."""
         from LesionSegmentationLib.scene.lesion_result import LesionResult
 
-        return LesionResult(slicer.mrmlScene, run.referenceNode, run.probabilityMap)
+        return LesionResult(slicer.mrmlScene, run.referenceNode, run.probabilityMap, run.tree)
 
     def worker(self):
         """The worker process, started when first needed and kept: the network stays loaded between runs."""

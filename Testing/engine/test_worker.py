@@ -16,6 +16,8 @@ from bright_model import write_bright_model
 from LesionSegmentationLib.engine.bundle import load_bundle
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
+from LesionSegmentationLib.engine.lesions import find_lesions
+from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.process import process
 from LesionSegmentationLib.engine.study import read_study
 from LesionSegmentationLib.engine.volume import write_volume
@@ -101,18 +103,26 @@ def test_what_comes_back_is_what_process_makes(client, files, tmp_path):
     events = last_of(client, identifier)
     assert events[-1]["event"] == "done", events[-1]
     assert events[-1]["device"] == "cpu" and events[-1]["seconds"] > 0
-    found = load_job(events[-1]["output"])
+    found, tree = load_job(events[-1]["output"])
     study = read_study({"flair": files / "flair.nii.gz"})
     direct = process(study, load_bundle(files / "bright"), device="cpu")
     assert found.array.dtype == np.float32 and found.array.flags.c_contiguous
     np.testing.assert_array_equal(found.array, direct.array)
     np.testing.assert_array_equal(found.geometry.affine, direct.geometry.affine)
+    made = OperatingCurve.of(direct)
+    given = OperatingCurve.of(found, tree)
+    assert given.tree is tree
+    assert np.array_equal(find_lesions(given, given.at(1, 2)).labels(), find_lesions(made, made.at(1, 2)).labels())
     assert found.floor == direct.floor and found.calibration == direct.calibration
     assert found.provenance["inputs"]["flair"] == {
         "name": "flair.nii.gz",
         "sha256": study.channels["flair"].sha256,
     }
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["probability.npy", "result.json"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "component_tree.npz",
+        "probability.npy",
+        "result.json",
+    ]
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
@@ -127,7 +137,7 @@ def test_progress_rises_through_the_stages(client, files, tmp_path):
     identifier = client.segment(job(files, tmp_path / "out"))
     reports = [(e["stage"], e["fraction"]) for e in last_of(client, identifier) if e["event"] == "progress"]
     stages = list(dict.fromkeys(stage for stage, _ in reports))
-    assert stages == ["read", "prepare", "predict", "restore", "write"]
+    assert stages == ["read", "prepare", "predict", "restore", "curve", "write"]
     for stage in stages:
         fractions = [fraction for s, fraction in reports if s == stage]
         assert fractions == sorted(fractions) and 0 <= fractions[0] and fractions[-1] <= 1
@@ -348,12 +358,14 @@ def test_nothing_but_events_on_standard_output(files, tmp_path):
     assert b"hello from python" in errors and b"hello from C" in errors
 
 
-@pytest.mark.parametrize("damage", ["missing", "json", "array"])
+@pytest.mark.parametrize("damage", ["missing", "json", "array", "tree"])
 def test_a_job_folder_that_is_not_whole_is_refused(client, files, tmp_path, damage):
     identifier = client.segment(job(files, tmp_path / "out"))
     assert last_of(client, identifier)[-1]["event"] == "done"
     if damage == "missing":
         (tmp_path / "out" / "probability.npy").unlink()
+    elif damage == "tree":
+        (tmp_path / "out" / "component_tree.npz").write_bytes(b"PK\x03\x04 and then nothing")
     elif damage == "json":
         (tmp_path / "out" / "result.json").write_text("{}")
     else:

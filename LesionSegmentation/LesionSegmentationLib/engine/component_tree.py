@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+_ARRAYS = ("basin", "peaks", "birth", "death", "node_peak", "low", "position")
 _OFFSETS = np.array([offset for offset in product((-1, 0, 1), repeat=3) if offset != (0, 0, 0)])
 
 
@@ -47,6 +48,23 @@ class ComponentTree:
         self._basin, self._peaks = _basins(ranks, place, steps)
         first, second, rank = _merges(ranks, place, steps, self._basin, self._peaks.size)
         self._build(first, second, rank)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the tree as plain arrays, from which :meth:`from_arrays` makes it again without the work."""
+        return {name: getattr(self, f"_{name}") for name in _ARRAYS}
+
+    @classmethod
+    def from_arrays(cls, arrays) -> ComponentTree:
+        """Return the tree whose :meth:`arrays` these are. Raises KeyError when one is missing."""
+        tree = cls.__new__(cls)
+        for name in _ARRAYS:
+            setattr(tree, f"_{name}", arrays[name])
+        return tree
+
+    @property
+    def ranks(self) -> int:
+        """How many voxels were ranked."""
+        return self._basin.size
 
     @property
     def peaks(self) -> int:

@@ -1,4 +1,7 @@
-"""What the worker leaves behind for whoever gave it the job: one folder with the posterior and what made it."""
+"""What the worker leaves behind for whoever gave it the job: the posterior, what made it, and its component tree.
+
+The tree takes about as long as everything else that a viewer has to do, so the worker makes it.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,31 @@ import os
 import shutil
 import uuid
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
+from .component_tree import ComponentTree
 from .errors import InputError
 from .geometry import Geometry
 from .probability_map import ProbabilityMap
 
 SCHEMA = 1
-_PROBABILITY, _RESULT = "probability.npy", "result.json"
+_PROBABILITY, _TREE, _RESULT = "probability.npy", "component_tree.npz", "result.json"
 
 
 def check_job_folder(folder: Path) -> None:
     """Raise InputError unless ``folder`` may become a job folder: absent, empty, or left by an earlier job."""
     if not folder.exists():
         return
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {_PROBABILITY, _RESULT}:
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {_PROBABILITY, _TREE, _RESULT}:
         raise InputError(f"The output folder '{folder.name}' holds other files already; choose a new one.")
 
 
-def write_job(folder: Path, probability_map: ProbabilityMap) -> None:
-    """Write ``probability_map`` into a folder beside ``folder`` and rename that into place when it is whole.
+def write_job(folder: Path, probability_map: ProbabilityMap, tree: ComponentTree) -> None:
+    """Write ``probability_map`` and the ``tree`` of its operating curve to ``folder``.
+
+    They are written into a folder beside it, which is renamed into place when it is whole.
 
     Raises InputError when that is not possible; ``folder`` is then as it was.
     """
@@ -36,6 +43,7 @@ def write_job(folder: Path, probability_map: ProbabilityMap) -> None:
     try:
         partial.mkdir()
         np.save(partial / _PROBABILITY, probability_map.array.astype(np.float32, copy=False))
+        np.savez(partial / _TREE, **tree.arrays())
         result = {
             "schema": SCHEMA,
             "geometry": probability_map.geometry.to_dict(),
@@ -59,19 +67,21 @@ def write_job(folder: Path, probability_map: ProbabilityMap) -> None:
         shutil.rmtree(earlier, ignore_errors=True)
 
 
-def load_job(folder: str | Path) -> ProbabilityMap:
+def load_job(folder: str | Path) -> tuple[ProbabilityMap, ComponentTree]:
     """Return what the worker wrote to ``folder``. Raises InputError when it is not whole."""
     folder = Path(folder)
     try:
         result = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
         if result["schema"] != SCHEMA:
             raise ValueError(f"schema {result['schema']} instead of {SCHEMA}")
-        return ProbabilityMap(
+        probability_map = ProbabilityMap(
             array=np.load(folder / _PROBABILITY, allow_pickle=False),
             geometry=Geometry.from_dict(result["geometry"]),
             calibration=result["calibration"],
             floor=result["floor"],
             provenance=result["provenance"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        with np.load(folder / _TREE, allow_pickle=False) as arrays:
+            return probability_map, ComponentTree.from_arrays(dict(arrays))
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise InputError(f"The folder '{folder.name}' holds no whole result; segment the study again.") from error

@@ -96,9 +96,12 @@ class OperatingCurve:
         self._extend(self._next_cut())
 
     @classmethod
-    def of(cls, probability_map: ProbabilityMap) -> OperatingCurve:
-        """Return the curve of a posterior with its bundle's floor."""
-        return cls(probability_map.array, probability_map.geometry, PosteriorRule(probability_map.floor))
+    def of(cls, probability_map: ProbabilityMap, tree: ComponentTree | None = None) -> OperatingCurve:
+        """Return the curve of a posterior with its bundle's floor; ``tree``: its component tree, if it is made."""
+        curve = cls(probability_map.array, probability_map.geometry, PosteriorRule(probability_map.floor))
+        if tree is not None and tree.ranks == curve.order.size:
+            curve._tree = tree
+        return curve
 
     def at(self, alpha: float, beta: float) -> OperatingPoint:
         """Return the operating point of alpha (weight of false positives, > 0) and beta (of false negatives, >= 0)."""

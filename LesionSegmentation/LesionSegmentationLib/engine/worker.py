@@ -8,15 +8,16 @@ One JSON object a line on standard input:
 
 One JSON object a line on standard output, and nothing else there:
     {"event": "ready", "versions": {...}, "devices": [...]}
-    {"event": "progress", "id", "stage": "read|prepare|predict|restore|write", "fraction": 0..1, "seconds_left": s|null}
+    {"event": "progress", "id", "stage", "fraction": 0..1, "seconds_left": s|null}
     {"event": "log", "id", "message"}
     {"event": "done", "id", "output", "seconds", "device"}
     {"event": "cancelled", "id"}
     {"event": "failed", "id", "error": one sentence, "kind": "input"|"internal", "log": traceback|null}
 
-``seconds_left`` is that of the stage. Jobs run one after the other, the network of the last one stays loaded. A cancel
-is answered within one patch. The output folder (see ``job_folder``) appears when it is whole. The worker ends when
-told, when its standard input closes, or when its parent is gone; what is not finished then is cancelled.
+The stages are read, prepare, predict, restore, curve and write; ``seconds_left`` is that of the stage. Jobs run one
+after the other, the network of the last one stays loaded. A cancel is answered within one patch. The output folder (see
+``job_folder``) appears when it is whole. The worker ends when told, when its standard input closes, or when its parent
+is gone; what is not finished then is cancelled.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from .bundle import Bundle, find_bundle
 from .device import describe_devices
 from .errors import Cancelled, InputError
 from .job_folder import check_job_folder, write_job
+from .operating_curve import OperatingCurve
 from .output_folder import output_folder
 from .process import process
 from .provenance import versions
@@ -190,8 +192,11 @@ class Worker:
             found = process(
                 study, bundle, command.get("device", "auto"), progress, cancelled, log, self._network(bundle)
             )
+            go_on("curve", 0.0)
+            tree = OperatingCurve.of(found).tree
+            go_on("curve", 1.0)
             go_on("write", 0.0)
-            write_job(folder, found)
+            write_job(folder, found, tree)
             progress("write", 1.0)
         seconds = round(time.perf_counter() - start, 3)
         return {"event": "done", "output": str(folder), "seconds": seconds, "device": found.provenance.get("device")}

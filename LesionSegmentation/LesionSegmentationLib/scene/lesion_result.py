@@ -9,12 +9,14 @@ from .segmentation import PROVENANCE_TAG, SEGMENT_ID, createLesionSegmentation, 
 class LesionResult:
     """Shows any operating point of ``probabilityMap`` in a segmentation node beside ``referenceNode``.
 
+    ``tree``: the component tree that the worker made of the map; it is made here when left out.
+
     What the segment shows is at all times :attr:`lesions`, and on top of them what was painted and erased by hand.
     """
 
-    def __init__(self, scene, referenceNode, probabilityMap):
+    def __init__(self, scene, referenceNode, probabilityMap, tree=None):
         self.probabilityMap = probabilityMap
-        self.curve = OperatingCurve.of(probabilityMap)
+        self.curve = OperatingCurve.of(probabilityMap, tree)
         self.lesions = None
         name = scene.GenerateUniqueName(f"{referenceNode.GetName()} lesions")
         self.segmentationNode = createLesionSegmentation(scene, referenceNode, name)

@@ -29,7 +29,7 @@ class SegmentationRun:
         self.state = RUNNING
         self.stage, self.fraction, self.secondsLeft = "read", 0.0, None
         self.error, self.errorIsInternal, self.log = "", False, []
-        self.probabilityMap = None
+        self.probabilityMap = self.tree = None
         self.seconds, self.device = None, None
         self.devices = []  # [{"name", "text"}], known once the worker is up
         self._worker = worker
@@ -98,7 +98,7 @@ class SegmentationRun:
 
     def _take(self, folder):
         try:
-            self.probabilityMap = load_job(folder)
+            self.probabilityMap, self.tree = load_job(folder)
         except InputError as error:  # somebody cleared the temporary files
             self.error, self.errorIsInternal = str(error), True
         self._end(DONE if self.probabilityMap is not None else FAILED)
