@@ -3,7 +3,7 @@
 from ..engine.lesions import find_lesions
 from ..engine.operating_curve import OperatingCurve
 from .live import LiveSegment
-from .segmentation import PROVENANCE_TAG, SEGMENT_ID, createLesionSegmentation, provenanceText
+from .segmentation import PROVENANCE_TAG, SEGMENT_ID, SURFACE, createLesionSegmentation, provenanceText
 
 
 class LesionResult:
@@ -38,7 +38,7 @@ class LesionResult:
 
     def updateSurface(self):
         """Bring the 3D surface, where one was made, to what is shown."""
-        if self.segmentationNode.GetSegmentation().ContainsRepresentation("Closed surface"):
+        if self.segmentationNode.GetSegmentation().ContainsRepresentation(SURFACE):
             self._live.updateSurface()
 
     def _provenance(self, minimumVolumeMl):

@@ -16,7 +16,7 @@ import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 from ..engine.errors import InputError
-from .segmentation import LABELMAP, referenceGrid
+from .segmentation import LABELMAP, SURFACE, referenceGrid
 
 # States of a voxel, one bit each.
 _SHOWN, _WANTED, _PAINTED, _ERASED = (np.uint8(1 << bit) for bit in range(4))
@@ -88,7 +88,7 @@ class LiveSegment:
     def updateSurface(self):
         """Make the 3D surface of what is shown, anew: Slicer would keep an old one."""
         with self._ownChange():
-            self._node.GetSegmentation().CreateRepresentation("Closed surface", True)
+            self._node.GetSegmentation().CreateRepresentation(SURFACE, True)
 
     def _exchange(self, voxels):
         """Take ``voxels`` and the edits as shown from now on; return the flat indices (added, removed)."""
@@ -132,6 +132,7 @@ class LiveSegment:
     def _labelmap(self):
         """The segment's labelmap of this moment, its own and on the whole grid."""
         segmentation, segment = self._node.GetSegmentation(), self._segment()
+        hadSurface = segmentation.ContainsRepresentation(SURFACE)
         sharing = []
         segmentation.GetSegmentIDsSharingBinaryLabelmapRepresentation(self._segmentId, sharing, False)
         if sharing:
@@ -144,10 +145,10 @@ class LiveSegment:
         if not (resample.DoGeometriesMatch(labelmap, self._grid) and resample.DoExtentsMatch(labelmap, self._grid)):
             whole = slicer.vtkOrientedImageData()
             resample.ResampleOrientedImageToReferenceOrientedImage(labelmap, self._grid, whole)
-            # The voxels stay what they were, so the 3D surface need not go.
-            enabled = segmentation.SetSourceRepresentationModifiedEnabled(False)
             labelmap.DeepCopy(whole)
-            segmentation.SetSourceRepresentationModifiedEnabled(enabled)
+        if hadSurface and not segmentation.ContainsRepresentation(SURFACE):
+            # Slicer throws it away with the old labelmap, and then nothing would be left in the 3D view.
+            segmentation.CreateRepresentation(SURFACE, True)
         return labelmap
 
     def _present(self, labelmap):

@@ -8,7 +8,7 @@ import vtk
 from .terminology import LESION
 
 SEGMENT_ID = SEGMENT_NAME = "Lesion"
-LABELMAP = "Binary labelmap"
+LABELMAP, SURFACE = "Binary labelmap", "Closed surface"  # Slicer's names
 COLOUR = (1.0, 0.35, 0.15)
 FILL_OPACITY, OUTLINE_OPACITY = 0.35, 1.0
 PROVENANCE_TAG = "LesionSegmentation.Provenance"
