@@ -13,10 +13,10 @@ import slicer
 import slicer.util
 import vtk
 from scipy.spatial.transform import Rotation
-from slicer_stand_ins.boot import bootScene
 
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
+from slicer_stand_ins.boot import bootScene
 
 SHAPE = (40, 36, 28)
 

@@ -4,13 +4,13 @@ import numpy as np
 import slicer
 import slicer.util
 import vtk
-from scene.scene_case import GRIDS, SHAPE, SceneTestCase, blobs, curveOf, maskOf, segmentArray
 from vtk.util.numpy_support import vtk_to_numpy
 
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.lesions import find_lesions
 from LesionSegmentationLib.scene.live import LiveSegment
 from LesionSegmentationLib.scene.segmentation import LABELMAP, SEGMENT_ID, createLesionSegmentation
+from scene.scene_case import GRIDS, SHAPE, SceneTestCase, blobs, curveOf, maskOf, segmentArray
 
 COUNT = int(np.prod(SHAPE))
 

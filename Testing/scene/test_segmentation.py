@@ -5,7 +5,6 @@ import json
 import numpy as np
 import slicer
 import vtk
-from scene.scene_case import GRIDS, SHAPE, SceneTestCase, affine, blobs, curveOf, maskOf, segmentArray, vtkMatrix
 
 from LesionSegmentationLib.scene import terminology
 from LesionSegmentationLib.scene.live import LiveSegment
@@ -17,6 +16,7 @@ from LesionSegmentationLib.scene.segmentation import (
     provenanceText,
     readProvenance,
 )
+from scene.scene_case import GRIDS, SHAPE, SceneTestCase, affine, blobs, curveOf, maskOf, segmentArray, vtkMatrix
 
 
 class SegmentationTest(SceneTestCase):

@@ -5,11 +5,11 @@ import unittest
 import numpy as np
 import slicer
 import vtk
-from scene.scene_case import GRIDS, SHAPE, SceneTestCase, affine, vtkMatrix
 
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.volume import read_volume
 from LesionSegmentationLib.scene.volumes import studyFromNodes, volumeFromNode, writeNode
+from scene.scene_case import GRIDS, SHAPE, SceneTestCase, affine, vtkMatrix
 
 try:
     import nibabel
