@@ -164,6 +164,17 @@ def testVolumesAreTakenByName(scene, module):
     assert ui.segmentButton.enabled
 
 
+def testAClearedVolumeStaysCleared(scene, module):
+    addHead("FLAIR")
+    addHead("T1w", seed=8)
+    widget = module.pythonWidget()
+    ui = widget.panel.ui
+    ui.t1Selector.setCurrentNode(None)
+    widget.exit()
+    widget.enter()
+    assert ui.t1Selector.currentNode() is None
+
+
 def testRequiredChannelIsAskedFor(scene, models, module):
     from bright_model import write_bright_model
 

@@ -66,3 +66,10 @@ def testUndefinedFiguresAreDashes():
 )
 def testChannelsAreGuessedOnlyWhenClear(channel, names, expected):
     assert guessChannel(channel, names) == expected
+
+
+def testProgressNeverFallsOverARun():
+    stages = ("read", "prepare", "predict", "restore", "curve", "write")
+    percents = [panel_text.progressPercent(stage, fraction) for stage in stages for fraction in (0.0, 0.5, 1.0)]
+    assert percents == sorted(percents)
+    assert (percents[0], percents[-1]) == (0, 100)

@@ -129,6 +129,8 @@ class Panel:
         self._fillDevices(run.devices)
         self._refresh()
         if run.state == "done":
+            for message in run.log:
+                logging.info("Lesion segmentation: %s", message)
             self._showResult(run)
         elif run.state == "cancelled":
             self._say(_("Stopped; nothing was changed."))
@@ -161,7 +163,7 @@ class Panel:
             slicer.modules.markups.logic().JumpSlicesToLocation(*largest.centroid_ras, False)
 
     def _showProgress(self):
-        self.ui.progressBar.value = int(100 * self._run.fraction)
+        self.ui.progressBar.value = panel_text.progressPercent(self._run.stage, self._run.fraction)
         if not self._stopping:
             self._say(panel_text.progressText(self._run.stage, self._run.secondsLeft))
 
@@ -208,13 +210,16 @@ class Panel:
         self.ui.statusLabel.text = sentence
 
     def _guessVolumes(self):
-        """Take volumes whose name tells their channel, where none was chosen."""
+        """Take volumes whose name tells their channel, unless the user has chosen some already."""
+        parameters = self._parameterNode
+        if any((parameters.flairVolume, parameters.t1Volume, parameters.t2Volume)):
+            return
         nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        names = [node.GetName() for node in nodes if not node.IsA("vtkMRMLLabelMapVolumeNode")]
-        for channel in ("flair", "t1", "t2"):
-            name = guessChannel(channel, names)
-            if name is not None and getattr(self._parameterNode, f"{channel}Volume") is None:
-                setattr(self._parameterNode, f"{channel}Volume", slicer.util.getFirstNodeByName(name))
+        nodes = {node.GetName(): node for node in nodes if not node.IsA("vtkMRMLLabelMapVolumeNode")}
+        for channel in self._selectors:
+            name = guessChannel(channel, list(nodes))
+            if name is not None:
+                setattr(parameters, f"{channel}Volume", nodes[name])
 
     def _fillModels(self):
         for model in installedModels():
