@@ -30,11 +30,12 @@ def updateLesionTable(tableNode, lesions):
     """Write engine Lesions into the table, one row a lesion, largest first. Where a figure has no value: NaN."""
     rows = lesion_rows(lesions)
     table = tableNode.GetTable()
+    wasModifying = tableNode.StartModify()
     for column in COLUMNS:
         array = table.GetColumnByName(column)
         array.SetNumberOfTuples(len(rows))
         for number, row in enumerate(rows):
             array.SetTuple1(number, math.nan if row[column] is None else row[column])
-        array.Modified()
     table.Modified()
     tableNode.Modified()
+    tableNode.EndModify(wasModifying)
