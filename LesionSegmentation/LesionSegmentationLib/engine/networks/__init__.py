@@ -6,11 +6,12 @@ Every network takes ``(batch, channel, i, j, k)`` float tensors whose last three
 
 from __future__ import annotations
 
-from ..errors import InputError
-from .fc_densenet import FCDenseNet
-from .unet import UNet
+from importlib import import_module
 
-NETWORKS = {"unet": UNet, "fc_densenet": FCDenseNet}
+from ..errors import InputError
+
+# Module and class of each network. torch is imported when one is built, so that bundles can be listed without it.
+NETWORKS = {"unet": ("unet", "UNet"), "fc_densenet": ("fc_densenet", "FCDenseNet")}
 
 
 def build_network(specification: dict):
@@ -23,7 +24,8 @@ def build_network(specification: dict):
     name = arguments.pop("name", None)
     if name not in NETWORKS:
         raise InputError(f"The network '{name}' is unknown; the known ones are {', '.join(sorted(NETWORKS))}.")
+    module, network = NETWORKS[name]
     try:
-        return NETWORKS[name](**arguments)
+        return getattr(import_module(f".{module}", __name__), network)(**arguments)
     except (TypeError, ValueError) as error:
         raise InputError(f"The network '{name}' cannot be built from {arguments}: {error}.") from error
