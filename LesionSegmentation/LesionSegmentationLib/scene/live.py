@@ -18,16 +18,17 @@ from vtk.util.numpy_support import vtk_to_numpy
 from ..engine.errors import InputError
 from .segmentation import LABELMAP, SURFACE, referenceGrid
 
-# States of a voxel, one bit each.
-_SHOWN, _WANTED, _PAINTED, _ERASED = (np.uint8(1 << bit) for bit in range(4))
+# States of a voxel, one bit each. It is in the segment when it is asked for or painted, and not erased.
+_ASKED, _PAINTED, _ERASED, _MARKED = (np.uint8(1 << bit) for bit in range(4))
+_EDITED = _PAINTED | _ERASED
 
 
 class LiveSegment:
     """Shows any set of voxels in one segment of a segmentation node, at slider speed.
 
     ``curve``: the OperatingCurve whose voxels are shown; its grid must be that of the node. Voxels are flat C-order
-    indices of [i, j, k]. What the segment holds at the start counts as shown by us. Raises InputError when the segment
-    is not there or the grids differ.
+    indices of [i, j, k]. What the segment holds at the start counts as asked for. Raises InputError when the segment is
+    not there or the grids differ.
 
     Hand edits, with whatever tool, survive every later :meth:`show`: a painted voxel stays, an erased one stays away,
     until :meth:`resetEdits`.
@@ -41,16 +42,17 @@ class LiveSegment:
         if self._grid.GetDimensions() != self._shape:
             raise InputError(f"{segmentationNode.GetName()} has another grid than the result to show in it.")
         self._states = np.zeros(int(np.prod(self._shape)), np.uint8)
-        self._shown = self._painted = self._erased = np.zeros(0, np.int64)
+        self._painted = self._erased = np.zeros(0, np.int64)
         labelmap = self._labelmap()
-        self._shown = self._present(labelmap)
-        self._states[self._shown] = _SHOWN
+        self._asked = self._present(labelmap)
+        self._states[self._asked] = _ASKED
         self._stamp = self._stampOf(labelmap)
 
     @property
     def shown(self):
         """Flat indices of the voxels in the segment as last written, hand edits included; unsorted."""
-        return self._shown
+        asked = self._asked[self._states[self._asked] & _ERASED == 0]
+        return np.concatenate([asked, self._painted[self._states[self._painted] & _ASKED == 0]])
 
     def edits(self):
         """Return the hand edits made so far: two sorted arrays of flat indices, (painted, erased)."""
@@ -58,10 +60,13 @@ class LiveSegment:
         return self._painted, self._erased
 
     def resetEdits(self):
-        """Forget the hand edits; the next :meth:`show` shows what it is given and nothing else."""
-        self._collectEdits(self._labelmap())
-        self._states &= _SHOWN
+        """Forget the hand edits and show what was last asked for, nothing else."""
+        labelmap = self._labelmap()
+        self._collectEdits(labelmap)
+        painted, erased = self._painted, self._erased
         self._painted = self._erased = np.zeros(0, np.int64)
+        self._states &= ~_EDITED
+        self._write(labelmap, erased[self._states[erased] & _ASKED != 0], painted[self._states[painted] & _ASKED == 0])
 
     def showLesions(self, lesions):
         """Show the voxels of engine Lesions."""
@@ -72,13 +77,9 @@ class LiveSegment:
         labelmap = self._labelmap()
         self._collectEdits(labelmap)
         added, removed = self._exchange(voxels)
-        if added.size or removed.size:
-            array = _arrayOf(labelmap)
-            array[self._vtkIndex(removed)] = 0
-            array[self._vtkIndex(added)] = self._segment().GetLabelValue()
-            labelmap.GetPointData().GetScalars().Modified()
-            self._segment().Modified()
-            self._stamp = self._stampOf(labelmap)
+        if self._painted.size or self._erased.size:
+            added, removed = (part[self._states[part] & _EDITED == 0] for part in (added, removed))
+        self._write(labelmap, added, removed)
 
     def setTag(self, name, value):
         """Set a tag of the segment."""
@@ -91,36 +92,46 @@ class LiveSegment:
             self._node.GetSegmentation().CreateRepresentation(SURFACE, True)
 
     def _exchange(self, voxels):
-        """Take ``voxels`` and the edits as shown from now on; return the flat indices (added, removed)."""
-        states, old = self._states, self._shown
-        voxels = voxels[states[voxels] & _ERASED == 0]
-        states[voxels] |= _WANTED
-        new = np.concatenate([voxels, self._painted[states[self._painted] & _WANTED == 0]])
-        states[new] |= _WANTED
-        added = new[states[new] & _SHOWN == 0]
-        removed = old[states[old] & _WANTED == 0]
-        states[removed] ^= _SHOWN
-        states[added] ^= _SHOWN
-        states[new] ^= _WANTED
-        self._shown = new
+        """Take ``voxels`` as what is asked for from now on; return the flat indices (added, removed)."""
+        states = self._states
+        # Settings give prefixes of one ranking: what two of them begin with in common need not be looked at.
+        common = _commonLength(self._asked, voxels)
+        old, new = self._asked[common:], voxels[common:]
+        states[new] |= _MARKED
+        added = new[states[new] & _ASKED == 0]
+        removed = old[states[old] & _MARKED == 0]
+        states[new] ^= _MARKED
+        states[added] ^= _ASKED
+        states[removed] ^= _ASKED
+        self._asked = voxels
         return added, removed
+
+    def _write(self, labelmap, added, removed):
+        """Write the voxels that enter and leave the segment, and tell those who draw it."""
+        if added.size or removed.size:
+            array = _arrayOf(labelmap)
+            array[_turned(removed, self._shape)] = 0
+            array[_turned(added, self._shape)] = self._segment().GetLabelValue()
+            labelmap.GetPointData().GetScalars().Modified()
+            self._segment().Modified()
+            self._stamp = self._stampOf(labelmap)
 
     def _collectEdits(self, labelmap):
         """Find what others changed in the segment since the last write."""
         if self._stampOf(labelmap) == self._stamp:
             return
-        states, old = self._states, self._shown
-        present = self._present(labelmap)
-        states[present] |= _WANTED
-        painted = present[states[present] & _SHOWN == 0]
-        erased = old[states[old] & _WANTED == 0]
-        states[present] ^= _WANTED
-        states[painted] = _SHOWN | _PAINTED
-        states[erased] = _ERASED
+        states, expected, present = self._states, self.shown, self._present(labelmap)
+        states[present] |= _MARKED
+        erased = expected[states[expected] & _MARKED == 0]
+        states[present] ^= _MARKED
+        states[expected] |= _MARKED
+        painted = present[states[present] & _MARKED == 0]
+        states[expected] ^= _MARKED
         if painted.size or erased.size:
+            states[painted] = states[painted] & _ASKED | _PAINTED
+            states[erased] = states[erased] & _ASKED | _ERASED
             self._painted = np.flatnonzero(states & _PAINTED)
             self._erased = np.flatnonzero(states & _ERASED)
-            self._shown = present
         self._stamp = self._stampOf(labelmap)
 
     def _segment(self):
@@ -154,11 +165,7 @@ class LiveSegment:
     def _present(self, labelmap):
         """Flat indices of the voxels that are in the segment."""
         inside = np.flatnonzero(_arrayOf(labelmap) == self._segment().GetLabelValue())
-        return np.ravel_multi_index(np.unravel_index(inside, self._shape[::-1])[::-1], self._shape)
-
-    def _vtkIndex(self, voxels):
-        """VTK runs through the voxels with i fastest, C order with k fastest."""
-        return np.ravel_multi_index(np.unravel_index(voxels, self._shape)[::-1], self._shape[::-1])
+        return _turned(inside, self._shape[::-1])
 
     def _stampOf(self, labelmap):
         """Changes whenever somebody changes the voxels, or may have done so."""
@@ -174,5 +181,20 @@ class LiveSegment:
 
 
 def _arrayOf(labelmap):
-    """The voxels of a labelmap, flat, in VTK's order; a view."""
+    """The voxels of a labelmap, flat, in VTK's order (i runs fastest); a view."""
     return vtk_to_numpy(labelmap.GetPointData().GetScalars())
+
+
+def _turned(voxels, shape):
+    """Return flat C-order indices into ``shape`` as those of the same voxels where the axes come in reverse order."""
+    first, second, third = shape
+    rows = voxels // third
+    planes = rows // second
+    return ((voxels - rows * third) * second + rows - planes * second) * first + planes
+
+
+def _commonLength(one, other):
+    """How many elements two arrays have in common at their beginning."""
+    length = min(one.size, other.size)
+    differs = one[:length] != other[:length]
+    return int(differs.argmax()) if differs.any() else length
