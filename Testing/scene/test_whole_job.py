@@ -7,6 +7,11 @@ from pathlib import Path
 import numpy as np
 import slicer
 
+try:
+    import torch  # noqa: F401
+except ImportError as error:
+    raise unittest.SkipTest("torch is not installed in this Slicer") from error
+
 from bright_model import write_bright_model
 from LesionSegmentationLib.engine.agreement import agreement
 from LesionSegmentationLib.engine.bundle import Bundle, list_bundles

@@ -58,10 +58,11 @@ def _worldAffine(node, name):
     node.GetIJKToRASMatrix(matrix)
     parent = node.GetParentTransformNode()
     if parent is not None:
-        toWorld = vtk.vtkMatrix4x4()
-        if not parent.GetMatrixTransformToWorld(toWorld):
+        if not parent.IsTransformToWorldLinear():
             raise InputError(
                 f"{name} lies under the non-linear transform {parent.GetName()}; harden the transform first."
             )
+        toWorld = vtk.vtkMatrix4x4()
+        parent.GetMatrixTransformToWorld(toWorld)
         vtk.vtkMatrix4x4.Multiply4x4(toWorld, matrix, matrix)
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
