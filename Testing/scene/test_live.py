@@ -9,7 +9,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.lesions import find_lesions
 from LesionSegmentationLib.scene.live import LiveSegment
-from LesionSegmentationLib.scene.segmentation import LABELMAP, SEGMENT_ID, createLesionSegmentation
+from LesionSegmentationLib.scene.segmentation import LABELMAP, SEGMENT_ID, createLesionSegmentation, referenceGrid
 from scene.scene_case import GRIDS, SHAPE, SceneTestCase, blobs, curveOf, maskOf, segmentArray
 
 COUNT = int(np.prod(SHAPE))
@@ -202,6 +202,46 @@ class HandEditsTest(LiveTestCase):
         self.assertEqual((segment.GetName(), segment.GetColor()), ("Plaque", (0, 1, 0)))
 
 
+class SegmentEditorTest(LiveTestCase):
+    """Strokes through the logic that stands behind every effect of Slicer's Segment Editor."""
+
+    def setUp(self):
+        super().setUp()
+        self.editor = slicer.vtkSlicerSegmentEditorLogic()
+        self.editor.SetMRMLApplicationLogic(slicer.modules.segmentations.logic().GetMRMLApplicationLogic())
+        self.editor.SetMRMLScene(self.scene)
+        self.editor.SetSegmentEditorNode(self.scene.AddNewNodeByClass("vtkMRMLSegmentEditorNode"))
+        self.editor.SetSegmentationNode(self.node)
+        self.editor.SetSourceVolumeNode(self.reference)
+
+    def test_strokesOutliveTheSlider(self):
+        probability = blobs().reshape(-1)
+        self.live.show(np.flatnonzero(probability > 0.5))
+        brush = np.zeros(SHAPE, np.uint8)
+        brush[1:5, 1:5, 1:5] = 1
+        self.stroke(brush.reshape(-1), self.editor.ModificationModeAdd)
+        eraser = maskOf(np.flatnonzero(probability > 0.5)[:40]).reshape(-1)
+        self.stroke(eraser, self.editor.ModificationModeRemove)
+        self.assertEqual([edit.size for edit in self.live.edits()], [64, 40])
+        for level in (0.2, 0.9, 0.5):
+            self.live.show(np.flatnonzero(probability > level))
+            expected = ((probability > level) | (brush.reshape(-1) > 0)) & (eraser == 0)
+            self.assertShows(expected.reshape(SHAPE))
+
+    def test_erasingEverythingKeepsTheSegmentEmpty(self):
+        voxels = self.someVoxels(500)
+        self.live.show(voxels)
+        self.stroke(np.ones(COUNT, np.uint8), self.editor.ModificationModeRemove)
+        self.live.show(voxels)
+        self.assertShows(maskOf([]))
+
+    def stroke(self, voxels, mode):
+        labelmap = referenceGrid(self.node)
+        labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+        vtk_to_numpy(labelmap.GetPointData().GetScalars())[:] = voxels.reshape(SHAPE).transpose(2, 1, 0).reshape(-1)
+        self.editor.ModifySegmentByLabelmap(self.node, SEGMENT_ID, labelmap, mode, False, False)
+
+
 class CompanyTest(LiveTestCase):
     def test_anotherSegmentIsNotTouched(self):
         other = self.addOther(self.someVoxels(2000))
@@ -232,6 +272,19 @@ class CompanyTest(LiveTestCase):
         self.live.show(np.array([5, 7, 8]))
         self.assertShows(maskOf([5, 8]))
         np.testing.assert_array_equal(self.array(other), maskOf([7, 8]))
+
+    def test_savingInBetweenChangesNothing(self):
+        """Slicer merges layers for the file."""
+        voxels = self.someVoxels(1500)
+        self.live.show(voxels[:1000])
+        other = self.addOther(voxels[1000:])
+        mask = self.array(other)
+        self.node.AddDefaultStorageNode()
+        self.node.GetStorageNode().SetFileName(str(self.temporaryFolder() / "lesions.seg.nrrd"))
+        self.assertTrue(self.node.GetStorageNode().WriteData(self.node))
+        self.live.show(voxels[200:1200])
+        self.assertShows(maskOf(voxels[200:1200]))
+        np.testing.assert_array_equal(self.array(other), mask)
 
     def test_twoStudiesInOneScene(self):
         reference, node, curve, live = self.makeStudy("left-handed", seed=9, name="Follow-up")

@@ -28,7 +28,7 @@ from LesionSegmentationLib.scene.segmentation_run import SegmentationRun
 from LesionSegmentationLib.scene.volumes import volumeFromNode
 from scene.scene_case import GRIDS, SceneTestCase, segmentArray
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 PATIENT = Path(__file__).resolve().parents[3] / "shared" / "data" / "ms-real" / "mslesseg-P18"
 HAS_MODEL = any(isinstance(bundle, Bundle) and bundle.name == "ms-flair" for bundle in list_bundles())
 
