@@ -41,6 +41,17 @@ def test_a_killed_run_resumes_to_the_same_weights(cases, configuration, tmp_path
         assert torch.equal(value, resumed.network.state_dict()[name]), name
 
 
+def test_a_warm_start_begins_with_the_earlier_weights_and_says_so(cases, configuration, tmp_path):
+    earlier = Run(configuration | {"data": "made-up heads"})
+    fit(earlier, cases, tmp_path, workers=0)
+    run = Run(configuration | {"seed": 2, "data": "others"})
+    run.start_from(tmp_path / "state.pt")
+    assert run.step == 0
+    assert [start["steps"] for start in run.config["started_from"]] == [3]
+    for name, value in earlier.mean_weights.items():
+        assert torch.equal(run.network.state_dict()[name], value), name
+
+
 def test_tversky_by_hand():
     target = torch.tensor([1.0, 1.0, 0.0, 0.0])
     logits = torch.logit(torch.tensor([0.8, 0.4, 0.3, 0.1]))

@@ -6,15 +6,17 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from LesionSegmentationLib.engine.bridge import to_array, to_tensor
+
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, int, int], wavelength_mm: float) -> np.ndarray:
     """Smooth random field, standard deviation 1, that changes over about ``wavelength_mm`` (voxels of 1 mm)."""
     coarse = [max(3, int(np.ceil(size / wavelength_mm)) + 3) for size in shape]
-    seedlings = torch.from_numpy(rng.standard_normal(coarse).astype(np.float32))[None, None]
+    seedlings = to_tensor(rng.standard_normal(coarse).astype(np.float32))[None, None]
     # twice as fine, smoothed once, then linear: cheap and without the creases of a purely linear field
     fine = torch.nn.functional.interpolate(seedlings, scale_factor=2, mode="trilinear", align_corners=False)
     fine = torch.nn.functional.avg_pool3d(fine, 3, stride=1, padding=1, count_include_pad=False)
-    field = torch.nn.functional.interpolate(fine, size=shape, mode="trilinear", align_corners=True)[0, 0].numpy()
+    field = to_array(torch.nn.functional.interpolate(fine, size=shape, mode="trilinear", align_corners=True)[0, 0])
     return (field - field.mean()) / max(float(field.std()), 1e-6)
 
 
@@ -35,12 +37,12 @@ def slice_profile(
     shape = image.shape
     small = [max(2, round(size / step)) for size, step in zip(shape, thickness)]
     mode = {"mode": "trilinear", "align_corners": True}
-    tensor = torch.from_numpy(np.ascontiguousarray(coarse))[None, None]
+    tensor = to_tensor(np.ascontiguousarray(coarse))[None, None]
     if small != list(shape):
         tensor = torch.nn.functional.interpolate(tensor, size=small, **mode)
-    noisy = rician(rng, tensor[0, 0].numpy(), noise)
+    noisy = rician(rng, to_array(tensor[0, 0]), noise)
     if small != list(shape):
-        noisy = torch.nn.functional.interpolate(torch.from_numpy(noisy)[None, None], size=shape, **mode)[0, 0].numpy()
+        noisy = to_array(torch.nn.functional.interpolate(to_tensor(noisy)[None, None], size=shape, **mode)[0, 0])
     return noisy
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from LesionSegmentationLib.engine.bridge import to_tensor
+
 
 def augment(rng: np.random.Generator, image: torch.Tensor) -> torch.Tensor:
     """``image``: float32 (2, p, p, p), flair and t1, standardised. The t1 is dropped half of the time."""
@@ -51,5 +53,5 @@ def _blur(channel: torch.Tensor) -> torch.Tensor:
 
 
 def _shading(rng: np.random.Generator, shape: tuple[int, ...]) -> torch.Tensor:
-    knots = torch.from_numpy(rng.normal(0, 0.15, (1, 1, 3, 3, 3)).astype(np.float32))
+    knots = to_tensor(rng.normal(0, 0.15, (1, 1, 3, 3, 3)).astype(np.float32))
     return torch.exp(functional.interpolate(knots, size=shape, mode="trilinear", align_corners=True)[0, 0])

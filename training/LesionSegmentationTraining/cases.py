@@ -54,6 +54,7 @@ def write_case(folder: Path | str, channels: dict[str, np.ndarray], mask: np.nda
 
 
 def read_case(folder: Path | str) -> Case:
+    """Return the case in ``folder``, its arrays memory-mapped."""
     folder = Path(folder)
     image, mask, centres = (np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("image", "mask", "centres"))
     facts = json.loads((folder / "case.json").read_text())

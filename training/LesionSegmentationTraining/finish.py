@@ -39,6 +39,7 @@ class Answer:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command with ``arguments``, those of the process when None; see the module's description."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder with a finished run's state.pt")
     parser.add_argument("--cases", type=Path, required=True, help="folder that make_cases wrote")

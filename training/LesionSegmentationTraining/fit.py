@@ -68,14 +68,17 @@ class Run:
         network.load_state_dict(self.mean_weights)
         return network.eval()
 
-    def start_from(self, earlier: Path) -> None:
-        """Begin with the mean weights of an earlier run's state; the configuration remembers its steps and data."""
-        state = torch.load(earlier, weights_only=True)
+    def start_from(self, path: Path) -> None:
+        """Begin with the mean weights of an earlier run's state at ``path``; the configuration remembers that run."""
+        state = torch.load(path, weights_only=True)
         self.network.load_state_dict(state["mean_weights"])
         self.mean_weights = {name: value.clone() for name, value in state["mean_weights"].items()}
-        self.config["started_from"] = {"steps": state["step"], "data": state["config"]["data"]}
+        earlier = {key: state["config"][key] for key in ("data", "loss", "learning_rate", "seed")}
+        before = state["config"].get("started_from", [])
+        self.config["started_from"] = [*before, {"steps": state["step"], **earlier}]
 
     def save(self, path: Path) -> None:
+        """Write all that a resumed run needs to ``path``: beside it first, then renamed."""
         state = {
             "config": self.config, "step": self.step, "network": self.network.state_dict(),
             "mean_weights": self.mean_weights, "optimiser": self.optimiser.state_dict(),
@@ -86,6 +89,7 @@ class Run:
 
     @classmethod
     def load(cls, path: Path) -> Run:
+        """Return the run that :meth:`save` wrote."""
         state = torch.load(path, weights_only=True)
         run = cls(state["config"])
         run.step, run.mean_weights = state["step"], state["mean_weights"]
@@ -136,6 +140,7 @@ def fit(
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command with ``arguments``, those of the process when None; see the module's description."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument("--cases", type=Path, required=True, help="folder that make_cases wrote")

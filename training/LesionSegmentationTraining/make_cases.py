@@ -21,6 +21,7 @@ from .synthesis import synthesise
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command with ``arguments``, those of the process when None; see the module's description."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with label-maps, lesion-shapes and ms-real")

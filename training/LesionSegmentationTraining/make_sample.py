@@ -19,6 +19,7 @@ SEED, LABEL_MAP, LOAD_ML = 7, 3, 9.0
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command with ``arguments``, those of the process when None; see the module's description."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with label-maps, lesion-shapes and ms-real")
     parser.add_argument("--output", type=Path, required=True)

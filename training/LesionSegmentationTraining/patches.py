@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from LesionSegmentationLib.engine.bridge import to_tensor
+
 from .augmentation import augment
 from .cases import Case
 
@@ -106,7 +108,7 @@ def cut(case: Case, centre: np.ndarray, turn: np.ndarray, patch: int) -> tuple[t
     size = high - low
     theta = turn * (axis[-1] / ((size[:, None] - 1) / 2))
     offset = (centre - low) / ((size - 1) / 2) - 1
-    matrix = torch.from_numpy(np.column_stack([theta[::-1, ::-1], offset[::-1]]).astype(np.float32))[None]
+    matrix = to_tensor(np.column_stack([theta[::-1, ::-1], offset[::-1]]).astype(np.float32))[None]
     grid = torch.nn.functional.affine_grid(matrix, (1, 1, patch, patch, patch), align_corners=True)
-    sampled = torch.nn.functional.grid_sample(torch.from_numpy(stacked)[None], grid, align_corners=True)[0]
+    sampled = torch.nn.functional.grid_sample(to_tensor(stacked)[None], grid, align_corners=True)[0]
     return sampled[:-1], (sampled[-1:] > 0.5).float()

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from LesionSegmentationLib.engine.bridge import to_array, to_tensor
+
 from . import acquisition, contrast
 from .anatomy import BRAIN, INDEX, WHITE, Anatomy, lookup
 from .lesion_shapes import LesionShapes, draw_lesions
@@ -88,22 +90,20 @@ def _deform(rng, anatomy, shapes, single, load_ml, shape, largest_turn):
     for axis in range(3):
         bend = rng.uniform(0.5, 3.0) * acquisition.smooth_field(rng, shape, 40)
         bend += rng.uniform(0.2, 1.0) * acquisition.smooth_field(rng, shape, 14)
-        grid[..., axis] += torch.from_numpy(bend.astype(np.float32))
-    at = grid @ torch.from_numpy(affine.T.astype(np.float32)) + torch.from_numpy(centre.astype(np.float32))
-    tissue = _sample(torch.from_numpy(anatomy.tissue), at, "nearest").to(torch.uint8).numpy()
+        grid[..., axis] += to_tensor(bend.astype(np.float32))
+    at = grid @ to_tensor(affine.T.astype(np.float32)) + to_tensor(centre.astype(np.float32))
+    tissue = to_array(_sample(to_tensor(anatomy.tissue), at, "nearest").to(torch.uint8))
     if load_ml == 0:
         return tissue, np.zeros(shape, np.float32), np.zeros(shape, np.int16)
     to_grid = np.linalg.inv(shapes.affine) @ anatomy.to_mni @ anatomy.affine
     # a fixed wanted load in this head is another one on the atlas grid
     scale = abs(np.linalg.det(to_grid[:3, :3])) * abs(np.linalg.det(affine))
     drawn = draw_lesions(rng, shapes, single, 1.3 * load_ml * scale * shapes.voxel_ml * 1000)
-    at = at @ torch.from_numpy(to_grid[:3, :3].T.astype(np.float32)) + torch.from_numpy(
-        to_grid[:3, 3].astype(np.float32)
-    )
+    at = at @ to_tensor(to_grid[:3, :3].T.astype(np.float32)) + to_tensor(to_grid[:3, 3].astype(np.float32))
     level = ndimage.gaussian_filter((drawn > 0).astype(np.float32), rng.uniform(0.4, 0.9))
     number = ndimage.grey_dilation(drawn, size=(5, 5, 5))
-    level = _sample(torch.from_numpy(level), at, "bilinear").numpy()
-    number = _sample(torch.from_numpy(np.ascontiguousarray(number)), at, "nearest").to(torch.int16).numpy()
+    level = to_array(_sample(to_tensor(level), at, "bilinear"))
+    number = to_array(_sample(to_tensor(number), at, "nearest").to(torch.int16))
     return tissue, level, number
 
 
