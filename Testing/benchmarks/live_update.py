@@ -15,8 +15,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import slicer.util
-from slicer_stand_ins.boot import bootScene
-from slicer_stand_ins.views import SliceView
 from synthetic_posterior import synthetic_posterior
 
 from LesionSegmentationLib.engine.geometry import Geometry
@@ -24,6 +22,8 @@ from LesionSegmentationLib.engine.lesions import find_lesions
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.scene.live import LiveSegment
 from LesionSegmentationLib.scene.segmentation import SEGMENT_ID, createLesionSegmentation
+from slicer_stand_ins.boot import bootScene
+from slicer_stand_ins.views import SliceView
 
 
 def main() -> None:
