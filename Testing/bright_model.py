@@ -42,4 +42,5 @@ def write_bright_model(folder: Path, **changes) -> Bundle:
         network.encoder[0][1].weight.fill_(1.0)
         network.head.weight.fill_(4.0)
         network.head.bias.fill_(-10.0)
-    return write_bundle(folder, bright_description(**changes), network.state_dict(), "# Bright spots, for tests\n")
+    description = bright_description(**{"name": folder.name, **changes})
+    return write_bundle(folder, description, network.state_dict(), "# Bright spots, for tests\n")

@@ -48,11 +48,11 @@ def build_package(
     Extensions Manager does not compare it when a file is installed, so the version does as well.
     system: second part of the name, "linux-amd64" or "win-amd64"; the content is the same. (A macOS package lies in
     the application bundle and has another layout: it must be built with Slicer's own build.)
-    The same commit gives the same bytes.
+    The same commit gives the same bytes; uncommitted changes are said in the name ("-changed").
     """
     extension = read_extension(folder)
     revision, date, seconds = _last_commit(folder)
-    name = f"{slicer_revision}-{system}-{extension.name}-git{revision[:7]}-{date}"
+    name = f"{slicer_revision}-{system}-{extension.name}-git{revision[:7]}{_changed(folder)}-{date}"
     contents = {file.destination: file.source.read_bytes() for file in extension.files}
     description = description_text(extension, revision)
     contents[f"share/Slicer-{SLICER_VERSION}/{extension.name}.s4ext"] = description.encode()
@@ -80,6 +80,13 @@ def _last_commit(folder: Path) -> tuple[str, str, int]:
         return answer[0], answer[1], int(answer[2])
     except (OSError, subprocess.CalledProcessError):
         return "0000000", "1980-01-01", 315532800
+
+
+def _changed(folder: Path) -> str:
+    """Say that the tree is not what was committed."""
+    command = ["git", "status", "--porcelain"]
+    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return "-changed" if answer.returncode == 0 and answer.stdout.strip() else ""
 
 
 def main() -> None:

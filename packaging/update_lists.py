@@ -4,6 +4,7 @@ Only the bodies of MODULE_PYTHON_SCRIPTS and MODULE_PYTHON_RESOURCES change. Loo
 it: a file that should not be in the package should not be in the source folders either.
 """
 
+import argparse
 import re
 
 from extension_files import REPOSITORY
@@ -22,6 +23,7 @@ def rewritten(text: str, scripts: list[str], resources: list[str]) -> str:
 
 def main() -> None:
     """Rewrites the lists of every packaged folder and says which changed."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for folder in PACKAGED_FOLDERS:
         path = REPOSITORY / folder / "CMakeLists.txt"
         files = files_to_package(folder)

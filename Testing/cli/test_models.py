@@ -20,7 +20,7 @@ def test_lists_what_a_person_needs_to_choose(run):
 
 
 def test_a_broken_bundle_is_listed_with_its_reason(run, models, tmp_path, monkeypatch):
-    for name in ("whole", "damaged", "mute"):
+    for name in ("bright", "damaged", "mute", "renamed"):
         shutil.copytree(models / "bright", tmp_path / name)
     weights = tmp_path / "damaged" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes() + b"x")
@@ -30,7 +30,11 @@ def test_a_broken_bundle_is_listed_with_its_reason(run, models, tmp_path, monkey
     ran = run("models", "--json")
     assert ran.code == 0, ran.err
     states = {row["name"]: row["state"] for row in json.loads(ran.out)["models"]}
-    assert states["damaged"] == states["mute"] == "broken" and states["bright"] == "ok" and "no-bundle" not in states
+    assert (
+        states["damaged"] == states["mute"] == states["renamed"] == "broken"
+        and states["bright"] == "ok"
+        and "no-bundle" not in states
+    )
     assert "checksum" in run("models").out
 
 

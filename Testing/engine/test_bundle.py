@@ -72,6 +72,16 @@ def test_a_missing_field_is_named(folder, field):
         (lambda d: d["weights"].update(file="../elsewhere"), "plain file name|has no"),
         (lambda d: d["weights"].update(file="other.safetensors"), "other.safetensors"),
         (lambda d: d.update(plan="whole"), "'plan'"),
+        (lambda d: d["plan"].update(spacing_mm=[1, 1]), "spacing_mm"),
+        (lambda d: d["plan"].update(spacing_mm=[0, 1, 1]), "spacing_mm"),
+        (lambda d: d["plan"].update(tile=[96, 96]), "tile"),
+        (lambda d: d["plan"].update(tile=[1, 1, 1]), "tile"),
+        (lambda d: d["plan"].update(spacing_tolerance="x"), "spacing_tolerance"),
+        (lambda d: d["calibration"].update(scale=None), "scale"),
+        (lambda d: d["calibration"].update(scale=float("nan")), "scale"),
+        (lambda d: d["calibration"].update(bias="x"), "bias"),
+        (lambda d: d["weights"].update(file=3), "plain file name"),
+        (lambda d: d["network"].update(name=["unet"]), "unknown"),
     ],
 )
 def test_wrong_entries_are_named(folder, change, words):
@@ -98,6 +108,11 @@ def test_bundles_are_found_by_name_and_by_folder(folder, monkeypatch):
     assert find_bundle(folder).folder == folder
     with pytest.raises(InputError, match="bright"):
         find_bundle("dark")
+    folder.rename(folder.with_name("other"))
+    assert find_bundle(folder.with_name("other")).name == "bright"
+    with pytest.raises(InputError, match="'other' is called 'bright'"):
+        find_bundle("other")
+    folder.with_name("other").rename(folder)
     edit(folder, lambda d: d.pop("name"))
     broken = next(bundle for bundle in list_bundles() if bundle.name == "bright")
     assert isinstance(broken, BrokenBundle) and "name" in broken.reason

@@ -178,7 +178,7 @@ def test_values_that_are_no_probabilities_are_refused(bad):
         curve_of(p)
 
 
-@pytest.mark.parametrize("alpha, beta", [(0, 1), (-1, 1), (1, -0.1), (math.nan, 1), (1, math.inf)])
+@pytest.mark.parametrize("alpha, beta", [(0, 1), (-1, 1), (1, -0.1), (math.nan, 1), (1, math.inf), (1e-200, 1e200)])
 def test_weights_out_of_range_are_refused(alpha, beta):
     with pytest.raises(InputError, match="alpha|beta"):
         curve_of(np.full((2, 2, 2), 0.5, np.float32)).at(alpha, beta)

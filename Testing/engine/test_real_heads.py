@@ -17,7 +17,7 @@ from LesionSegmentationLib.engine.resample import resample_axes, resample_to, re
 from LesionSegmentationLib.engine.study import Study
 from LesionSegmentationLib.engine.volume import Volume, read_mask, read_volume
 
-CASE = Path(__file__).resolve().parents[3] / "shared" / "data" / "ms-real" / "mslesseg-P18"
+CASE = Path(__file__).resolve().parents[3] / "shared" / "data" / "ms-real" / "mslesseg-P14"
 pytestmark = pytest.mark.skipif(not CASE.is_dir(), reason=f"the real case {CASE.name} is not beside the repository")
 
 

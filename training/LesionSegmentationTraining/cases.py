@@ -72,11 +72,20 @@ def read_cases(folder: Path | str) -> list[Case]:
 
 
 def read_real(flair: Path | str, t1: Path | str | None, mask: Path | str) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Raw channels and mask of a real patient whose images share one grid of about 1 mm, in nearest-RAS order."""
-    channels = {"flair": _canonical(flair)}
-    if t1 is not None:
-        channels["t1"] = _canonical(t1)
-    return channels, (_canonical(mask) > 0.5).astype(np.uint8)
+    """Raw channels and mask of a real patient whose images share one grid of about 1 mm, in nearest-RAS order.
+
+    Raises ValueError that names the file when it lies on another grid than the FLAIR or its voxels are not of 1 mm.
+    """
+    files = {"flair": flair, "mask": mask} | ({} if t1 is None else {"t1": t1})
+    images = {name: nibabel.as_closest_canonical(nibabel.load(path)) for name, path in files.items()}
+    for name, image in images.items():
+        if image.shape != images["flair"].shape or not np.allclose(image.affine, images["flair"].affine, atol=1e-2):
+            raise ValueError(f"{files[name]} does not lie on the grid of {flair}; resample it to that grid")
+        if not np.allclose(image.header.get_zooms()[:3], 1, atol=0.15):
+            raise ValueError(f"{files[name]} does not have voxels of 1 mm; resample the case to 1 mm")
+    arrays = {name: image.get_fdata(dtype=np.float32) for name, image in images.items()}
+    truth = (arrays.pop("mask") > 0.5).astype(np.uint8)
+    return arrays, truth
 
 
 def lesion_centres(mask: np.ndarray) -> np.ndarray:
@@ -93,7 +102,3 @@ def lesion_centres(mask: np.ndarray) -> np.ndarray:
         pick = first[lesion] + np.unique(np.linspace(0, size - 1, CENTRES_PER_LESION).round().astype(int))
         rows.append(np.column_stack([np.full(len(pick), lesion), at[pick]]))
     return np.concatenate(rows).astype(np.int16) if rows else np.zeros((0, 4), np.int16)
-
-
-def _canonical(path: Path | str) -> np.ndarray:
-    return nibabel.as_closest_canonical(nibabel.load(path)).get_fdata(dtype=np.float32)

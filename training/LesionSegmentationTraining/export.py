@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from LesionSegmentationLib import __version__
 from LesionSegmentationLib.engine.bundle import Bundle, write_bundle
 
 from .fit import Run
@@ -32,7 +33,7 @@ def export_bundle(folder: Path, run: Run, calibration: dict, floor: list, figure
         "channels": [{"name": "flair", "required": True}, {"name": "t1", "required": False}],
         "network": config["network"],
         "plan": {
-            "spacing_mm": [1, 1, 1], "spacing_tolerance": 0.15, "standardise": "head", "tile": 3 * [config["patch"]],
+            "spacing_mm": [1, 1, 1], "spacing_tolerance": 0.15, "tile": 3 * [config["patch"]],
         },
         "calibration": calibration,
         "floor": floor,
@@ -40,7 +41,7 @@ def export_bundle(folder: Path, run: Run, calibration: dict, floor: list, figure
             "loss": f"{loss['cross_entropy']} cross-entropy + {loss['tversky']} Tversky",
             "alpha": loss["alpha"], "beta": loss["beta"], "data": config["data"], "steps": run.step,
             "patch": config["patch"], "batch": config["batch"], "seed": config["seed"],
-            "code_version": config["bundle"]["version"], "started_from": config.get("started_from"),
+            "code_version": __version__, "started_from": config.get("started_from"),
         },
         "figures": figures,
     }  # fmt: skip

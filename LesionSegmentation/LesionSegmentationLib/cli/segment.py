@@ -48,9 +48,9 @@ def run(arguments: argparse.Namespace) -> None:
     progress = Progress()
     try:
         with output_folder(arguments.output) as folder:
-            written = {folder / name for name in FILES}
+            written = {(folder / name).resolve() for name in FILES}
             for path in paths.values():
-                if Path(path).absolute() in written:
+                if Path(path).resolve() in written:
                     raise InputError(f"{Path(path).name} would be overwritten by the result; choose another output.")
             probability_map = _probability_map(arguments, paths, progress)
             progress("curve", 0.0)

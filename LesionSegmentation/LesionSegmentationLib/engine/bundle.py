@@ -5,12 +5,13 @@ All that a model needs to run is data beside its weights; nothing in a bundle is
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .checksum import sha256_of
 from .errors import InputError
 from .prepare import Plan
 
@@ -119,7 +120,7 @@ def load_bundle(folder: str | Path) -> Bundle:
     weights = folder / description["weights"]["file"]
     if not weights.is_file():
         raise InputError(f"Bundle '{folder.name}' has no {weights.name}; install the bundle again.")
-    if _sha256(weights) != description["weights"]["sha256"]:
+    if sha256_of(weights) != description["weights"]["sha256"]:
         raise InputError(
             f"The weights of bundle '{folder.name}' do not have the checksum that bundle.json states; the file was "
             "changed or damaged, install the bundle again."
@@ -133,10 +134,10 @@ def find_bundle(name: str | Path) -> Bundle:
         return load_bundle(name)
     for folder in model_folders():
         if (folder / str(name) / "bundle.json").is_file():
-            return load_bundle(folder / str(name))
+            return _load_installed(folder / str(name))
     if os.sep in str(name) or Path(name).is_dir():
         return load_bundle(name)
-    known = ", ".join(bundle.name for bundle in list_bundles()) or "none"
+    known = ", ".join(bundle.name for bundle in list_bundles() if isinstance(bundle, Bundle)) or "none"
     raise InputError(f"There is no model called '{name}'; installed models: {known}.")
 
 
@@ -147,7 +148,7 @@ def list_bundles() -> list[Bundle | BrokenBundle]:
         for folder in sorted(models.iterdir()) if models.is_dir() else []:
             if (folder / "bundle.json").is_file() and folder.name not in found:
                 try:
-                    found[folder.name] = load_bundle(folder)
+                    found[folder.name] = _load_installed(folder)
                 except InputError as error:
                     found[folder.name] = BrokenBundle(folder, str(error))
     return list(found.values())
@@ -157,6 +158,14 @@ def model_folders() -> list[Path]:
     """Folders searched for bundles: those of $LESION_SEGMENTATION_MODELS, then the ones shipped with the package."""
     named = [Path(p) for p in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if p]
     return [*named, Path(__file__).resolve().parents[2] / "Resources" / "Models"]
+
+
+def _load_installed(folder: Path) -> Bundle:
+    """Load a bundle of a model folder, where it is found by the folder's name and shown by its own."""
+    bundle = load_bundle(folder)
+    if bundle.name != folder.name:
+        raise InputError(f"The bundle in the folder '{folder.name}' is called '{bundle.name}'; give both one name.")
+    return bundle
 
 
 def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: str) -> Bundle:
@@ -175,7 +184,7 @@ def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: 
     partial.mkdir(parents=True, exist_ok=True)
     weights = partial / description["weights"]["file"]
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()}, str(weights))
-    description["weights"]["sha256"] = _sha256(weights)
+    description["weights"]["sha256"] = sha256_of(weights)
     (partial / "bundle.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     (partial / "CARD.md").write_text(card, encoding="utf-8")
     os.replace(partial, folder)
@@ -206,19 +215,39 @@ def _check_description(description: dict, name: str) -> None:
         for key in inner:
             if key not in description[field]:
                 raise InputError(f"bundle.json of '{name}' has no '{field}.{key}'; install the bundle again.")
-    if Path(description["weights"]["file"]).name != description["weights"]["file"]:
+    weights = description["weights"]["file"]
+    if not isinstance(weights, str) or not weights or Path(weights).name != weights:
         raise InputError(f"In bundle.json of '{name}' the weights file is not a plain file name.")
-    if description["network"]["name"] not in NETWORKS:
+    network = description["network"]["name"]
+    if not isinstance(network, str) or network not in NETWORKS:
         raise InputError(
-            f"Bundle '{name}' asks for the network '{description['network']['name']}', which is unknown; "
+            f"Bundle '{name}' asks for the network '{network}', which is unknown; "
             f"the known ones are {', '.join(sorted(NETWORKS))}."
         )
     channels = description["channels"]
     if not channels or not all(isinstance(c, dict) and {"name", "required"} <= c.keys() for c in channels):
         raise InputError(f"In bundle.json of '{name}' every channel needs a 'name' and 'required'.")
-    if float(description["calibration"]["scale"]) <= 0:
-        raise InputError(f"In bundle.json of '{name}' the calibration scale is not positive.")
+    plan, calibration = description["plan"], description["calibration"]
+    numbers = {
+        "plan.spacing_mm": _are_numbers(plan["spacing_mm"], 3, above=0),
+        "plan.spacing_tolerance": _are_numbers([plan["spacing_tolerance"]], 1, above=-1e-9),
+        "plan.tile": plan.get("tile") is None or _are_numbers(plan["tile"], 3, above=7),
+        "calibration.scale": _are_numbers([calibration["scale"]], 1, above=0),
+        "calibration.bias": _are_numbers([calibration["bias"]], 1, above=-math.inf),
+    }
+    for field, fine in numbers.items():
+        if not fine:
+            raise InputError(
+                f"In bundle.json of '{name}' the entry '{field}' is not what it should be; install it again."
+            )
     check_floor(description["floor"], f"bundle.json of '{name}'")
+
+
+def _are_numbers(values, count: int, above: float) -> bool:
+    """Tell whether ``values`` is a list of ``count`` finite numbers, each larger than ``above``."""
+    plain = isinstance(values, list) and len(values) == count
+    numbers = plain and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+    return bool(numbers) and all(math.isfinite(v) and v > above for v in values)
 
 
 def check_floor(floor: list, source: str) -> None:
@@ -232,8 +261,3 @@ def check_floor(floor: list, source: str) -> None:
     falling = all(a > b for a, b in zip(level, level[1:])) and all(0 <= v <= 1 for v in level)
     if not (rising and falling):
         raise InputError(f"The floor in {source} must rise in rho and fall strictly in level.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

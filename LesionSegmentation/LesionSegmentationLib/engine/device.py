@@ -28,8 +28,9 @@ def describe_devices() -> list[dict]:
     """Return the devices at hand: ``name`` for :func:`choose_device` and ``text`` for a person."""
     devices = []
     for index in range(torch.cuda.device_count()):
-        free, total = (size / 2**30 for size in torch.cuda.mem_get_info(index))
-        text = f"CUDA, {torch.cuda.get_device_name(index)}, {free:.0f} of {total:.0f} GB free"
+        # Asking for the free memory would open the GPU, which takes some and fails where another program owns it.
+        properties = torch.cuda.get_device_properties(index)
+        text = f"CUDA, {properties.name}, {properties.total_memory / 2**30:.0f} GB"
         devices.append({"name": f"cuda:{index}", "text": text})
     devices.append({"name": "cpu", "text": f"CPU, {torch.get_num_threads()} threads"})
     return devices

@@ -111,7 +111,12 @@ def ratio(alpha: float, beta: float) -> float:
         raise InputError(f"alpha, the weight of false positives, must be a positive number, not {alpha:g}.")
     if not (np.isfinite(beta) and beta >= 0):
         raise InputError(f"beta, the weight of false negatives, must be zero or a positive number, not {beta:g}.")
-    return float(beta) / float(alpha)
+    rho = float(beta) / float(alpha)
+    if not np.isfinite(rho):
+        raise InputError(
+            f"beta / alpha is too large a number ({beta:g} / {alpha:g}); choose weights nearer to each other."
+        )
+    return rho
 
 
 def fbeta_weights(fbeta: float) -> tuple[float, float]:

@@ -15,8 +15,8 @@ class ProbabilityMap:
     """Per-voxel lesion probability.
 
     ``array``: float32 (i, j, k), 0 to 1, on ``geometry``. ``calibration``: the bundle's entry (scale, bias, error,
-    fitted_on), empty when nobody calibrated it. ``floor``: [[rho, level], ...], see ``levels.PosteriorRule``.
-    ``provenance``: what made it, ready for JSON.
+    fitted_on); without ``fitted_on`` nobody calibrated it. ``floor``: [[rho, level], ...], see
+    ``levels.PosteriorRule``. ``provenance``: what made it, ready for JSON.
     """
 
     array: np.ndarray
@@ -35,10 +35,9 @@ class ProbabilityMap:
     @property
     def figures_from(self) -> str:
         """Where expected figures come from, as a person reads it."""
-        if not self.calibration:
-            return "expected from this image, uncalibrated"
-        fitted_on = self.calibration.get("fitted_on", "data it does not name")
-        return f"expected from this image, model calibrated on {fitted_on}"
+        fitted_on = self.calibration.get("fitted_on")
+        state = f"model calibrated on {fitted_on}" if fitted_on else "uncalibrated model"
+        return f"expected from this image, {state}"
 
 
 def check_probabilities(array: np.ndarray) -> None:

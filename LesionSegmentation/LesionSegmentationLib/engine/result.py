@@ -16,6 +16,7 @@ import numpy as np
 import SimpleITK
 
 from . import provenance as provenance_file
+from .checksum import sha256_of
 from .errors import InputError
 from .lesion_csv import write_lesions
 from .lesions import Lesions, find_lesions
@@ -119,7 +120,7 @@ def write_result(folder: Path, outcome: Outcome) -> None:
         stored = prepared / PROBABILITY
         write_volume(stored, probability_map.array, probability_map.geometry)
         write_curve(prepared / CURVE, outcome.curve)
-        described = provenance_file.describe(probability_map, provenance_file.checksum(stored))
+        described = provenance_file.describe(probability_map, sha256_of(stored))
         _write_setting(prepared, outcome, described)
 
 
@@ -132,7 +133,7 @@ def read_result(folder: str | Path) -> Result:
     path = folder / PROBABILITY
     if not path.is_file():
         raise InputError(f"The result in '{folder.name}' has no {PROBABILITY} any more; segment the study again.")
-    if provenance_file.checksum(path) != stored["probability_sha256"]:
+    if sha256_of(path) != stored["probability_sha256"]:
         raise InputError(
             f"{PROBABILITY} in '{folder.name}' is not the file that {provenance_file.FILE} speaks of: it was changed, "
             "damaged or comes from another run; segment the study again."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import uuid
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
+from .checksum import sha256_of, sha256_of_all
 from .dicom_series import is_dicom, read_dicom_series
 from .errors import InputError
 from .geometry import Geometry
@@ -23,9 +23,7 @@ _FORMATS = {
     ".nii.gz": "NiftiImageIO",
     ".nii": "NiftiImageIO",
     ".nrrd": "NrrdImageIO",
-    ".nhdr": "NrrdImageIO",
     ".mha": "MetaImageIO",
-    ".mhd": "MetaImageIO",
 }
 _WRITTEN = (".nii.gz", ".nii", ".nrrd", ".mha")
 # ITK thinks in LPS, we in RAS: the first two world axes point the other way.
@@ -115,17 +113,18 @@ def from_sitk(image: SimpleITK.Image) -> tuple[np.ndarray, Geometry]:
 
 
 def _read(path: Path) -> Volume:
-    name = path.resolve().name
+    # What the person typed, not what a link points to.
+    name = Path(os.path.abspath(path)).name
     if not path.exists():
         raise InputError(f"{name} was not found in the folder '{path.resolve().parent}'; check the path.")
     try:
         if path.is_dir():
             array, geometry, files, notes = read_dicom_series(path)
-            return Volume(array, geometry, name, notes, _sha256_of_files(files))
+            return Volume(array, geometry, name, notes, sha256_of_all(files))
         image, notes = _read_file(path, name)
         array, geometry = from_sitk(image)
         check_affine(geometry.affine, name)
-        return Volume(array, geometry, name, notes, _sha256(path))
+        return Volume(array, geometry, name, notes, sha256_of(path))
     except OSError as error:
         raise InputError(f"{name} cannot be read ({error.strerror or error}); check its permissions.") from error
 
@@ -153,12 +152,3 @@ def _read_file(path: Path, name: str) -> tuple[SimpleITK.Image, tuple[str, ...]]
     if image.GetNumberOfComponentsPerPixel() != 1 or "complex" in image.GetPixelIDTypeAsString():
         raise InputError(f"{name} holds colours, vectors or complex numbers; choose a grey-value image.")
     return image, notes
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sha256_of_files(paths: list[Path]) -> str:
-    return hashlib.sha256("".join(sorted(_sha256(path) for path in paths)).encode()).hexdigest()
