@@ -14,7 +14,6 @@ import SimpleITK as sitk
 from extension_files import REPOSITORY, read_extension
 from extension_package import build_package
 
-
 MODULES = Path("lib/Slicer-5.12/qt-scripted-modules")
 
 
