@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 from scipy import optimize
 
-from .evaluation import probability
-
 # settings at which the floor is stored: beta 0.1 to 0.95 with alpha = 1 - beta
 FLOOR_BETAS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 
@@ -67,21 +65,18 @@ def calibration_error(posteriors: list[np.ndarray], masks: list[np.ndarray], low
 def choose_floor(free: list[np.ndarray], allowed_ml: float = 0.2, voxel_ml: float = 0.001) -> list[list[float]]:
     """[[rho, level], ...]: the level that leaves at most ``allowed_ml`` of every lesion-free posterior at alpha = beta.
 
-    At other settings the allowance goes with rho, so that a user who asks for fewer misses gets more. Never above
-    what the best set of a certain answer needs, 1 / (1 + rho); strictly falling.
+    At other settings the allowance goes with rho, so that a user who asks for fewer misses gets more. Never above 0.6 /
+    (1 + rho), the level of a study whose best set is expected to reach an index of 0.6: from there on the floor would
+    rule instead of the curve, and a network that sees lesions in healthy heads needs training, not a floor. Strictly
+    falling.
     """
     floor = []
     for beta in FLOOR_BETAS:
         rho = beta / (1 - beta)
         rank = max(1, int(allowed_ml * rho / voxel_ml))
         level = max((float(np.partition(p.ravel(), -rank)[-rank]) for p in free), default=0.0)
-        level = min(level, 1 / (1 + rho))
+        level = min(level, 0.6 / (1 + rho))
         if floor:
             level = min(level, floor[-1][1] - 1e-4)
         floor.append([round(rho, 6), max(round(level, 5), 0.0)])
     return [pair for n, pair in enumerate(floor) if n == 0 or pair[1] < floor[n - 1][1]]
-
-
-def calibrated(logits: list[np.ndarray], scale: float, bias: float) -> list[np.ndarray]:
-    """Posteriors of several cases."""
-    return [probability(x, scale, bias) for x in logits]

@@ -60,6 +60,8 @@ def fill_card(card: str, run: Run, calibration: dict, figures: list[dict]) -> st
     }
     for name, value in values.items():
         card = card.replace("{" + name + "}", value)
+    if "{" in card:
+        raise ValueError(f"the card has a place that nothing fills: {card[card.index('{') :][:40]}")
     return card
 
 

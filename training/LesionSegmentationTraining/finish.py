@@ -54,9 +54,13 @@ def main(arguments: list[str] | None = None) -> None:
     figures = [row for answer in held_out for row in measure(answer, calibration, floor, "calibration only")]
     for answer in answers_of(network, read_cases(options.cases / "test")):
         figures += measure(answer, calibration, floor, "left out")
+    train = options.cases / "train"
+    trained_on = [case for case in read_cases(train) if case.real] if train.is_dir() else []
+    for answer in answers_of(network, trained_on):
+        figures += measure(answer, calibration, floor, "trained on")
     (options.run / "figures.json").write_text(json.dumps(figures, indent=1))
     real = {answer.case.name for answer in held_out if answer.case.real}
-    shown = [row for row in figures if row["role"] == "left out" or row["patient"] in real]
+    shown = [row for row in figures if row["role"] != "calibration only" or row["patient"] in real]
     export_bundle(options.bundle, run, calibration, floor, shown, options.card.read_text(encoding="utf-8"))
 
 
