@@ -9,12 +9,10 @@ from scipy import ndimage
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.levels import PosteriorRule
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
-from LesionSegmentationLib.engine.predict import predict
-from LesionSegmentationLib.engine.prepare import Prepared
+from LesionSegmentationLib.engine.predict import OUTSIDE_LOGIT, predict
+from LesionSegmentationLib.engine.prepare import Prepared, head_box, head_mask
 
 from .cases import Case
-
-INSIDE = 0.25
 
 
 def case_logits(network, case: Case, tile: int = 96, with_t1: bool = True) -> np.ndarray:
@@ -23,10 +21,12 @@ def case_logits(network, case: Case, tile: int = 96, with_t1: bool = True) -> np
     if not with_t1:
         image[1] = 0
     geometry = Geometry(case.mask.shape, np.eye(4))
-    inside = image[0] > INSIDE
-    crop = tuple(slice(0, size) for size in case.mask.shape)
-    prepared = Prepared(image, inside, crop, geometry, geometry, geometry)
-    return predict(network, prepared, (tile,) * 3, torch.device("cpu"))[0]
+    inside = head_mask(image[0])
+    crop = head_box(inside, geometry.spacing) or tuple(slice(0, size) for size in case.mask.shape)
+    prepared = Prepared(image[(slice(None), *crop)], inside[crop], crop, geometry, geometry, geometry)
+    logits = np.full(case.mask.shape, OUTSIDE_LOGIT, np.float32)
+    logits[crop] = predict(network, prepared, (tile,) * 3, torch.device("cpu"))[0]
+    return logits
 
 
 def probability(logits: np.ndarray, scale: float = 1.0, bias: float = 0.0) -> np.ndarray:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from LesionSegmentationLib.engine.prepare import head_mask
+
 from .calibration import calibration_error, choose_floor, fit_scale_and_bias
 from .cases import Case, read_cases
-from .evaluation import INSIDE, agreement_at, case_logits, probability
+from .evaluation import agreement_at, case_logits, probability
 from .export import export_bundle
 from .fit import Run
 
@@ -31,7 +33,7 @@ class Answer:
 
     @property
     def inside(self) -> np.ndarray:
-        return np.asarray(self.case.image[0]) > INSIDE
+        return head_mask(np.asarray(self.case.image[0]))
 
     @property
     def mask(self) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from LesionSegmentationLib.engine.bridge import to_tensor
+from LesionSegmentationLib.engine.prepare import TISSUE
 
 from .augmentation import augment
 from .cases import Case
@@ -74,7 +75,7 @@ def patch_centre(rng: np.random.Generator, case: Case, at_lesion: bool) -> np.nd
     shape = np.array(case.mask.shape)
     for _ in range(50):
         at = (rng.random(3) * shape).astype(int)
-        if case.image[0, at[0], at[1], at[2]] > 0.25:
+        if case.image[0, at[0], at[1], at[2]] > TISSUE:
             return at
     return shape // 2
 

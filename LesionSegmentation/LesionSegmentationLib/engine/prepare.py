@@ -12,6 +12,8 @@ from .resample import resample_axes, resample_to, resampled_geometry
 from .study import Study
 
 MARGIN_MM = 8.0
+# Between air (0) and the median of the tissue (1).
+TISSUE = 0.25
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,8 @@ def prepare(study: Study, plan: Plan) -> Prepared:
     for channel in study.channels:
         if channel not in plan.channels:
             notes.append(f"The model does not use the {channel} channel; {study.channels[channel].name} was left out.")
-    inside = _inside(layers[plan.channels.index(study.reference)])
-    crop = _bounding_box(inside, working)
+    inside = head_mask(layers[plan.channels.index(study.reference)])
+    crop = head_box(inside, working.spacing)
     if crop is None:
         raise InputError(
             f"{reference.name} shows no head: hardly any voxel stands out from the background. Check the file."
@@ -115,11 +117,12 @@ def _working_geometry(canonical: Geometry, plan: Plan) -> Geometry:
     return resampled_geometry(canonical, tuple(shape))
 
 
-def _inside(standardised: np.ndarray) -> np.ndarray:
-    return standardised > 0.25
+def head_mask(standardised: np.ndarray) -> np.ndarray:
+    """Return where a standardised image (i, j, k) shows tissue rather than air, bool."""
+    return standardised > TISSUE
 
 
-def _bounding_box(inside: np.ndarray, geometry: Geometry) -> tuple[slice, slice, slice] | None:
+def head_box(inside: np.ndarray, spacing: np.ndarray) -> tuple[slice, slice, slice] | None:
     """The box around the head with a margin; slices with a few stray noise voxels do not count as head."""
     box = []
     for axis in range(3):
@@ -128,6 +131,6 @@ def _bounding_box(inside: np.ndarray, geometry: Geometry) -> tuple[slice, slice,
         occupied = np.flatnonzero(share > 0.002)
         if occupied.size == 0:
             return None
-        margin = int(np.ceil(MARGIN_MM / geometry.spacing[axis]))
+        margin = int(np.ceil(MARGIN_MM / spacing[axis]))
         box.append(slice(max(0, int(occupied[0]) - margin), min(inside.shape[axis], int(occupied[-1]) + 1 + margin)))
     return tuple(box)
