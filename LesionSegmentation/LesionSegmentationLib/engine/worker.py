@@ -261,6 +261,9 @@ def main() -> None:
     # A buffer of our own: Python's must not be held by a thread that still reads when the interpreter ends.
     commands = os.fdopen(os.dup(0), "rb")
     Worker(commands, _own_standard_output()).run()
+    # All is said and written. Taking the interpreter down while a thread may still read can abort the process.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
