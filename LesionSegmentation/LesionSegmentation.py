@@ -152,7 +152,8 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
 
         Returns a LesionResult, whose ``show(alpha, beta)`` gives any other operating point at once; without
         waitForCompletion the SegmentationRun, to be polled and then given to :meth:`resultOf`. Raises InputError
-        (a ValueError), one sentence, for input that cannot be used, and RuntimeError when the model fails. Example::
+        (a ValueError), one sentence, for input that cannot be used, Cancelled when the run was stopped, and
+        RuntimeError when the model fails. Example::
 
             result = LesionSegmentation.LesionSegmentationLogic().process(slicer.util.getNode("FLAIR"))
             print(len(result.lesions), result.segmentationNode.GetName())
@@ -164,15 +165,21 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         if flairNode is None:
             raise InputError(_("Choose the FLAIR volume to segment."))
         if not model:
-            model = next((choice.name for choice in installedModels()), "")
+            model = next((choice.name for choice in installedModels()), None)
+        if model is None:
+            raise InputError(_("No model is installed: install the extension again, it comes with one."))
         nodes = {"flair": flairNode, "t1": t1Node, "t2": t2Node}
         run = SegmentationRun(self.worker(), nodes, model, device)
         if not waitForCompletion:
             return run
-        while run.state == "running":
-            run.poll()
-            slicer.app.processEvents()
-            time.sleep(0.02)
+        try:
+            while run.state == "running":
+                run.poll()
+                slicer.app.processEvents()
+                time.sleep(0.02)
+        except BaseException:
+            run.abandon()
+            raise
         run.raiseFailure()
         if run.state == "cancelled":
             raise Cancelled()

@@ -1,5 +1,6 @@
 """Missing packages end in an offer or in one sentence, never in a traceback."""
 
+import subprocess
 import sys
 import types
 
@@ -76,3 +77,16 @@ def testDecliningAPackageIsOneSentence(missing, monkeypatch):
     monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
     monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
     assert "declined" in installation.ensureInstalled(REQUIREMENTS)
+
+
+@pytest.mark.parametrize("failure", [subprocess.CalledProcessError(1, "pip"), OSError("no network"), RuntimeError("x")])
+def testAFailedInstallationOfTorchIsOneSentence(missing, monkeypatch, failure):
+    missing.add("torch")
+    utils = pyTorchUtils(installed=None)
+
+    def fail(self, **options):
+        raise failure
+
+    utils.PyTorchUtilsLogic.installTorch = fail
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", utils)
+    assert "could not be installed" in installation.ensureInstalled(REQUIREMENTS)

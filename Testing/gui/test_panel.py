@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import slicer
 
 from gui.panel_driving import click, dragSlider, processEvents, segmentAndWait, shownMask, waitUntil
 from gui.synthetic_head import addHead
@@ -223,3 +224,26 @@ def testSurfaceFollowsOnceItIsShown(segmented, ui):
     processEvents(0.6)
     after = segmentation.GetSegment(result.segmentId).GetRepresentation("Closed surface").GetNumberOfPoints()
     assert 0 < after < before
+
+
+def testHandEditsAreSaidBesideTheFigures(segmented, ui, flairNode):
+    result = segmented.panel.operatingPoint.result
+    assert "by hand" not in ui.figuresFromLabel.text
+    edited = shownMask(result, flairNode)
+    edited[2:5, 2:5, 2:5] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(
+        np.ascontiguousarray(edited.transpose(2, 1, 0)), result.segmentationNode, result.segmentId, flairNode
+    )
+    dragSlider(ui.balanceSlider, 0.7)
+    assert "27 voxels painted or erased by hand" in ui.figuresFromLabel.text
+    assert shownMask(result, flairNode)[2:5, 2:5, 2:5].all()
+    assert ui.lesionCountLabel.text == str(len(result.lesions))
+
+
+def testAVolumeChangedDuringTheRunIsNotDrawnOn(widget, ui, flairNode, scene):
+    ui.flairSelector.setCurrentNode(flairNode)
+    click(ui.segmentButton)
+    flairNode.SetSpacing(2.0, 2.0, 2.0)
+    waitUntil(lambda: not widget.panel.running, "the run to end")
+    assert "changed while it was segmented" in ui.statusLabel.text
+    assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0

@@ -30,6 +30,7 @@ class OperatingPointPanel:
         """Show another LesionResult, or None for an empty panel."""
         self.result = result
         self._shown = None
+        self._firstBalances = {}
         self.ui.balanceSlider.enabled = result is not None
         self.ui.minimumVolumeSpinBox.enabled = result is not None
         if result is None:
@@ -37,7 +38,6 @@ class OperatingPointPanel:
             self._surfaceTimer.stop()
             self._clearFigures()
         else:
-            self.ui.figuresFromLabel.text = _("Figures: {source}.").format(source=result.probabilityMap.figures_from)
             self._update()
 
     def setSetting(self, balance, minimumVolumeMl):
@@ -71,6 +71,8 @@ class OperatingPointPanel:
         self.ui.lesionVolumeLabel.text = panel_text.volumeText(figures.volume_ml)
         self.ui.expectedPrecisionLabel.text = panel_text.figureText(figures.precision)
         self.ui.expectedRecallLabel.text = panel_text.figureText(figures.recall)
+        source = self.result.probabilityMap.figures_from
+        self.ui.figuresFromLabel.text = panel_text.sourceText(source, self.result.editedVoxels)
 
     def _clearFigures(self):
         for label in (
@@ -85,7 +87,9 @@ class OperatingPointPanel:
     def _sayWhetherEmpty(self, lesions, minimumVolumeMl):
         if len(lesions) == 0:
             curve = self.result.curve
-            first = firstBalanceWithLesion(curve, minimumVolumeMl)
+            if minimumVolumeMl not in self._firstBalances:  # a search of many settings, the same for all of them
+                self._firstBalances[minimumVolumeMl] = firstBalanceWithLesion(curve, minimumVolumeMl)
+            first = self._firstBalances[minimumVolumeMl]
             self._say(panel_text.emptyText(curve.highest, first, minimumVolumeMl))
         elif self._saidEmpty:
             self._say("")

@@ -143,11 +143,15 @@ class Panel:
         if run.referenceNode.GetScene() is None:
             self._say(_("The FLAIR volume was removed during the run, so there is nothing to show the result on."))
             return
+        try:
+            result = self.logic.resultOf(run)
+        except InputError as error:
+            self._say(str(error))
+            return
+        self._say(panel_text.doneText(run.seconds, run.device))
         previous = self._parameterNode.segmentation
         if previous is not None:
             previous.SetDisplayVisibility(False)  # it may hold hand edits: hidden, never overwritten
-        self._say(panel_text.doneText(run.seconds, run.device))
-        result = self.logic.resultOf(run)
         self._parameterNode.segmentation = result.segmentationNode
         self.operatingPoint.setResult(result)
         self._jumpToLargest(result.lesions)

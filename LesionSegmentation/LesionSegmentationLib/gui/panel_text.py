@@ -74,3 +74,13 @@ def emptyText(highest, firstBalance, smallestMl):
     return _("{start}: move the slider toward 'fewer missed', the first appears at beta = {beta:.2f}.").format(
         start=start, beta=weights(firstBalance)[1]
     )
+
+
+def sourceText(source, editedVoxels):
+    """Where the figures come from, and what they leave out."""
+    text = _("Figures: {source}.").format(source=source)
+    if editedVoxels:
+        text += " " + _("{count} voxels painted or erased by hand are kept and not counted in them.").format(
+            count=editedVoxels
+        )
+    return text

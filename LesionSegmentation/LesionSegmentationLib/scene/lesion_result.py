@@ -1,20 +1,25 @@
 """A probability map in the scene: its operating curve, and the segmentation node that shows one point of it."""
 
+from ..engine.errors import InputError
 from ..engine.lesions import find_lesions
 from ..engine.operating_curve import OperatingCurve
 from .live import LiveSegment
 from .segmentation import PROVENANCE_TAG, SEGMENT_ID, SURFACE, createLesionSegmentation, provenanceText
+from .volumes import volumeGeometry
 
 
 class LesionResult:
     """Shows any operating point of ``probabilityMap`` in a segmentation node beside ``referenceNode``.
 
-    ``tree``: the component tree that the worker made of the map; it is made here when left out.
+    ``tree``: the component tree that the worker made of the map; it is made here when left out. Raises InputError, and
+    adds nothing to the scene, when the reference volume is no longer where the map lies.
 
     What the segment shows is at all times :attr:`lesions`, and on top of them what was painted and erased by hand.
     """
 
     def __init__(self, scene, referenceNode, probabilityMap, tree=None):
+        if not volumeGeometry(referenceNode).same_grid(probabilityMap.geometry, 1e-2):
+            raise InputError(f"{referenceNode.GetName()} changed while it was segmented; segment it again.")
         self.probabilityMap = probabilityMap
         self.curve = OperatingCurve.of(probabilityMap, tree)
         self.lesions = None
@@ -22,6 +27,11 @@ class LesionResult:
         self.segmentationNode = createLesionSegmentation(scene, referenceNode, name)
         self.segmentId = SEGMENT_ID
         self._live = LiveSegment(self.segmentationNode, self.segmentId, self.curve)
+
+    @property
+    def editedVoxels(self):
+        """How many voxels were painted or erased by hand; :attr:`lesions` does not count them."""
+        return sum(part.size for part in self._live.edits())
 
     @property
     def inScene(self):

@@ -25,6 +25,14 @@ def volumeFromNode(node):
     return Volume(voxels.array, voxels.geometry, node.GetName())
 
 
+def volumeGeometry(node):
+    """Return where the voxels of a volume node lie now: its engine Geometry, parent transforms included."""
+    name = node.GetName() or "The volume"
+    if node.GetImageData() is None:
+        raise InputError(f"{name} holds no image; load its file again or choose another volume.")
+    return Geometry(node.GetImageData().GetDimensions(), _worldAffine(node, name))
+
+
 def studyFromNodes(nodes):
     """Return the Study of ``nodes``, {"flair": node, "t1": node or None, ...}; the first one is the reference."""
     channels = {channel: volumeFromNode(node) for channel, node in nodes.items() if node is not None}
