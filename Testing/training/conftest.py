@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from LesionSegmentationTraining.anatomy import INDEX, Anatomy, match_boxes
-from LesionSegmentationTraining.cases import read_cases, write_case
-from LesionSegmentationTraining.lesion_shapes import LesionShapes
-from LesionSegmentationTraining.synthesis import synthesise
+from LesionSegmentationTraining.first.cases import read_cases, write_case
+from LesionSegmentationTraining.synthetic.anatomy import INDEX, Anatomy, match_boxes
+from LesionSegmentationTraining.synthetic.lesion_shapes import LesionShapes
+from LesionSegmentationTraining.synthetic.patient import synthesise
 
 SHAPE = (64, 64, 64)
 

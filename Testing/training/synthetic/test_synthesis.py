@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from LesionSegmentationTraining.anatomy import INDEX, Anatomy, match_boxes, tissue_from_labels
-from LesionSegmentationTraining.lesion_shapes import LesionShapes, draw_lesions, read_lesion_shapes
-from LesionSegmentationTraining.synthesis import synthesise
+from LesionSegmentationTraining.synthetic.anatomy import INDEX, Anatomy, match_boxes, tissue_from_labels
+from LesionSegmentationTraining.synthetic.lesion_shapes import LesionShapes, draw_lesions, read_lesion_shapes
+from LesionSegmentationTraining.synthetic.patient import synthesise
 
 SHAPE = (64, 64, 64)
 

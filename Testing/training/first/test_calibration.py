@@ -1,6 +1,6 @@
 import numpy as np
 
-from LesionSegmentationTraining.calibration import calibration_error, choose_floor, fit_scale_and_bias
+from LesionSegmentationTraining.first.calibration import calibration_error, choose_floor, fit_scale_and_bias
 
 
 def drawn(seed, scale, bias, size=(60, 60, 60)):

@@ -14,10 +14,10 @@ import nibabel
 import numpy as np
 import torch
 
-from .anatomy import Anatomy, read_anatomy, register_to_template
+from ..synthetic.anatomy import Anatomy, read_anatomy, register_to_template
+from ..synthetic.lesion_shapes import LesionShapes, read_lesion_shapes
+from ..synthetic.patient import synthesise
 from .cases import read_real, write_case
-from .lesion_shapes import LesionShapes, read_lesion_shapes
-from .synthesis import synthesise
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from LesionSegmentationLib.engine.bundle import load_bundle
-from LesionSegmentationTraining.evaluation import case_logits, probability
-from LesionSegmentationTraining.export import export_bundle
-from LesionSegmentationTraining.finish import answers_of, calibrate, main, measure
-from LesionSegmentationTraining.fit import Run, fit
+from LesionSegmentationTraining.first.evaluation import case_logits, probability
+from LesionSegmentationTraining.first.export import export_bundle
+from LesionSegmentationTraining.first.finish import answers_of, calibrate, main, measure
+from LesionSegmentationTraining.first.fit import Run, fit
 
 BUNDLE = {
     "bundle": {"version": "0.0.1", "title": "Tiny", "task": "none", "licence": "Apache-2.0"},

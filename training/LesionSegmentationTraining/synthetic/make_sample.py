@@ -11,9 +11,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from ..first.make_cases import placed_anatomy
 from .lesion_shapes import read_lesion_shapes
-from .make_cases import placed_anatomy
-from .synthesis import synthesise
+from .patient import synthesise
 
 # A seed whose patient looks ordinary.
 SEED, LABEL_MAP, LOAD_ML = 14, 3, 9.0

@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from LesionSegmentationTraining.cases import lesion_centres
-from LesionSegmentationTraining.patches import PatchBatches, cut, patch_centre
+from LesionSegmentationTraining.first.cases import lesion_centres
+from LesionSegmentationTraining.first.patches import PatchBatches, cut, patch_centre
 
 
 def batches(cases, **changes):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from LesionSegmentationTraining.fit import Run, fit
-from LesionSegmentationTraining.losses import tversky_loss
+from LesionSegmentationTraining.first.fit import Run, fit
+from LesionSegmentationTraining.first.losses import tversky_loss
 
 
 class Killed(Exception):

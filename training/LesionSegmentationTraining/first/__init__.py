@@ -1,0 +1,1 @@
+"""The way the first model was made; replaced piece by piece by the packages beside it."""
