@@ -1,0 +1,105 @@
+"""CARD.md of a bundle: what the model is, what it was made from, and how far its figures can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .about import About
+
+COLUMNS = (
+    ("beta", "beta", "{:.1f}"), ("Dice", "dice", "{:.2f}"), ("(expected)", "expected_dice", "{:.2f}"),
+    ("precision", "precision", "{:.2f}"), ("(expected)", "expected_precision", "{:.2f}"),
+    ("recall", "recall", "{:.2f}"), ("(expected)", "expected_recall", "{:.2f}"),
+    ("lesion TPR", "lesion_tpr", "{:.2f}"), ("lesion FDR", "lesion_fdr", "{:.2f}"),
+    ("marked ml", "prediction_ml", "{:.2f}"), ("true ml", "reference_ml", "{:.2f}"),
+)  # fmt: skip
+ROLES = {"left out": "Left out of fitting and calibration", "calibration": "Used for the calibration",
+         "trained on": "Trained on (says little about new images)"}  # fmt: skip
+
+
+def write_card(about: About, description: dict, cases: Sequence[str]) -> str:
+    """Markdown of the card. ``description``: the entries of bundle.json; ``cases``: a sentence a split, what it held."""
+    training, calibration = description["training"], description["calibration"]
+    channels = ", ".join(
+        channel["name"] + ("" if channel["required"] else " (optional)") for channel in description["channels"]
+    )
+    parts = [
+        f"# {about.name} {about.version}: {about.title or about.task}",
+        "Research use, not a medical device. It has not been validated for any clinical decision.",
+        "## What it does",
+        f"Answers, for every voxel, the probability that it belongs to a lesion. Task: {about.task}. Channels: {channels}; "
+        "the first is the reference, whose grid the result has. The work is done at "
+        + " x ".join(f"{s:g}" for s in description["plan"]["spacing_mm"])
+        + " mm.",
+        "## What it was made from",
+        "\n".join(f"- {line}" for line in [*cases, *about.data]),
+        "## How it was fitted",
+        f"Network `{description['network']['name']}`, {training['weights']:,} weights. Loss: {training['loss']}. "
+        f"{training['steps']} steps of {training['batch']} patches of "
+        + " x ".join(map(str, training["patch"]))
+        + f" voxels, seed {training['seed']}, code version {training['code_version']}.",
+        "## Calibration",
+        _calibration(calibration),
+        "## Measured figures",
+        "One row a setting, alpha = 1 - beta. \"Expected\" is what the model says of itself from its probabilities alone. "
+        "Lesion-wise: 26-connected, any overlap; TPR is the share of true lesions touched, FDR the share of marked ones "
+        "that touch none.",
+        _figures(description["figures"]),
+        "## Limits",
+        "\n".join(f"- {line}" for line in [*about.limits, *GENERAL_LIMITS]),
+        "## Licence",
+        f"{about.licence}. Cite and credit the owners of the data named above wherever results are published.",
+    ]  # fmt: skip
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+GENERAL_LIMITS = (
+    "Expected precision and recall hold only as far as a study resembles what the model was calibrated on.",
+    "Other diseases, scanners, contrasts and resolutions than those above may be marked or missed either way.",
+)
+
+
+def reliability_table(rows: Sequence[dict]) -> str:
+    """Markdown table of :func:`calibration.reliability` rows."""
+    lines = ["| probability | voxels | said | true |", "|---|---|---|---|"]
+    for row in rows:
+        lines.append(
+            f"| {row['from']:.1f} to {row['to']:.1f} | {row['voxels']:,} | {row['said']:.2f} | {row['true']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _calibration(calibration: dict) -> str:
+    if calibration.get("fitted_on") is None:
+        return (
+            "None: no case was kept for it. Probabilities are the raw ones of the network, expected figures unproven."
+        )
+    text = (
+        f"Scale {calibration['scale']:.3f} and bias {calibration['bias']:.3f} of the logit, fitted on "
+        f"{calibration['fitted_on']}. Calibration error over the voxels with p >= 0.01: {calibration['error']:.3f} there "
+        f"({calibration['error_uncalibrated']:.3f} before)"
+    )
+    if calibration.get("error_left_out") is not None:
+        text += f", {calibration['error_left_out']:.3f} on the patients left out"
+    tables = [
+        f"{title}:\n\n{reliability_table(calibration[key])}"
+        for title, key in (("On the calibration cases", "reliability"), ("On the patients left out", "reliability_left_out"))
+        if calibration.get(key)
+    ]  # fmt: skip
+    return "\n\n".join([text + ".", *tables])
+
+
+def _figures(figures: Sequence[dict]) -> str:
+    if not figures:
+        return "None: no case was left out to measure on."
+    tables = []
+    for role, case, channels in dict.fromkeys((row["role"], row["case"], row["channels"]) for row in figures):
+        rows = [row for row in figures if (row["role"], row["case"], row["channels"]) == (role, case, channels)]
+        lines = [f"**{case}**, {channels}. {ROLES.get(role, role)}.", ""]
+        lines.append("| " + " | ".join(title for title, _, _ in COLUMNS) + " |")
+        lines.append("|" + "---|" * len(COLUMNS))
+        for row in rows:
+            cells = ["-" if row.get(key) is None else form.format(row[key]) for _, key, form in COLUMNS]
+            lines.append("| " + " | ".join(cells) + " |")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
