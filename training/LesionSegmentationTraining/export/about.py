@@ -11,10 +11,10 @@ from LesionSegmentationLib.engine.errors import InputError
 
 
 class About(BaseModel):
-    """``name``: lower-case word(s) with hyphens, also the bundle's folder. ``data``: the data and their licences.
+    """``name``: also the name of the bundle's folder. ``data``: the data and their licences, one sentence an item.
 
-    ``limits``: what is known to go wrong, one sentence an item. ``channels``: names of the optional channels are all but
-    the first. All but ``name`` have defaults that say that nothing was stated.
+    ``limits``: what is known to go wrong, one sentence an item. All but ``name`` have defaults that say that nothing was
+    stated.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -6,6 +6,48 @@ from collections.abc import Sequence
 
 from .about import About
 
+CARD = """\
+# {name} {version}: {title}
+
+Research use, not a medical device. It has not been validated for any clinical decision.
+
+## What it does
+
+Answers, for every voxel, the probability that it belongs to a lesion. Task: {task}.
+Channels: {channels}; the first is the reference, whose grid the result has. The work is done at {spacing} mm.
+
+## What it was made from
+
+{data}
+
+## How it was fitted
+
+Network `{network}`, {weights:,} weights. Loss: {loss}. {steps:,} steps of {batch} patches of {patch} voxels, seed {seed},
+code version {code_version}.
+
+## Calibration
+
+{calibration}
+
+## Measured figures
+
+One row a setting, alpha = 1 - beta. "Expected" is what the model says of itself from its probabilities alone. Lesion-wise:
+26-connected, any overlap; TPR is the share of true lesions touched, FDR the share of marked ones that touch none.
+
+{figures}
+
+## Limits
+
+{limits}
+
+## Licence
+
+{licence}. Cite and credit the owners of the data named above wherever results are published.
+"""
+GENERAL_LIMITS = (
+    "Expected precision and recall hold only as far as a study resembles what the model was calibrated on.",
+    "Other diseases, scanners, contrasts and resolutions than those above may be marked or missed either way.",
+)
 COLUMNS = (
     ("beta", "beta", "{:.1f}"), ("Dice", "dice", "{:.2f}"), ("(expected)", "expected_dice", "{:.2f}"),
     ("precision", "precision", "{:.2f}"), ("(expected)", "expected_precision", "{:.2f}"),
@@ -13,50 +55,32 @@ COLUMNS = (
     ("lesion TPR", "lesion_tpr", "{:.2f}"), ("lesion FDR", "lesion_fdr", "{:.2f}"),
     ("marked ml", "prediction_ml", "{:.2f}"), ("true ml", "reference_ml", "{:.2f}"),
 )  # fmt: skip
-ROLES = {"left out": "Left out of fitting and calibration", "calibration": "Used for the calibration",
-         "trained on": "Trained on (says little about new images)"}  # fmt: skip
+ROLES = {
+    "left out": "Left out of fitting and calibration",
+    "calibration": "Used for the calibration",
+    "trained on": "Trained on (says little about new images)",
+}
 
 
-def write_card(about: About, description: dict, cases: Sequence[str]) -> str:
-    """Markdown of the card. ``description``: the entries of bundle.json; ``cases``: a sentence a split, what it held."""
-    training, calibration = description["training"], description["calibration"]
-    channels = ", ".join(
-        channel["name"] + ("" if channel["required"] else " (optional)") for channel in description["channels"]
+def write_card(about: About, description: dict, data: Sequence[str]) -> str:
+    """Markdown of the card. ``description``: the entries of bundle.json; ``data``: sentences on the cases used."""
+    training = description["training"]
+    return CARD.format(
+        name=about.name,
+        version=about.version,
+        title=about.title or about.task,
+        task=about.task,
+        channels=", ".join(c["name"] + ("" if c["required"] else " (optional)") for c in description["channels"]),
+        spacing=_times(description["plan"]["spacing_mm"]),
+        data=_items([*data, *about.data]),
+        network=description["network"]["name"],
+        patch=_times(training["patch"]),
+        calibration=_calibration(description["calibration"]),
+        figures=_figures(description["figures"]),
+        limits=_items([*about.limits, *GENERAL_LIMITS]),
+        licence=about.licence,
+        **{key: training[key] for key in ("weights", "loss", "steps", "batch", "seed", "code_version")},
     )
-    parts = [
-        f"# {about.name} {about.version}: {about.title or about.task}",
-        "Research use, not a medical device. It has not been validated for any clinical decision.",
-        "## What it does",
-        f"Answers, for every voxel, the probability that it belongs to a lesion. Task: {about.task}. Channels: {channels}; "
-        "the first is the reference, whose grid the result has. The work is done at "
-        + " x ".join(f"{s:g}" for s in description["plan"]["spacing_mm"])
-        + " mm.",
-        "## What it was made from",
-        "\n".join(f"- {line}" for line in [*cases, *about.data]),
-        "## How it was fitted",
-        f"Network `{description['network']['name']}`, {training['weights']:,} weights. Loss: {training['loss']}. "
-        f"{training['steps']} steps of {training['batch']} patches of "
-        + " x ".join(map(str, training["patch"]))
-        + f" voxels, seed {training['seed']}, code version {training['code_version']}.",
-        "## Calibration",
-        _calibration(calibration),
-        "## Measured figures",
-        "One row a setting, alpha = 1 - beta. \"Expected\" is what the model says of itself from its probabilities alone. "
-        "Lesion-wise: 26-connected, any overlap; TPR is the share of true lesions touched, FDR the share of marked ones "
-        "that touch none.",
-        _figures(description["figures"]),
-        "## Limits",
-        "\n".join(f"- {line}" for line in [*about.limits, *GENERAL_LIMITS]),
-        "## Licence",
-        f"{about.licence}. Cite and credit the owners of the data named above wherever results are published.",
-    ]  # fmt: skip
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-GENERAL_LIMITS = (
-    "Expected precision and recall hold only as far as a study resembles what the model was calibrated on.",
-    "Other diseases, scanners, contrasts and resolutions than those above may be marked or missed either way.",
-)
 
 
 def reliability_table(rows: Sequence[dict]) -> str:
@@ -71,22 +95,19 @@ def reliability_table(rows: Sequence[dict]) -> str:
 
 def _calibration(calibration: dict) -> str:
     if calibration.get("fitted_on") is None:
-        return (
-            "None: no case was kept for it. Probabilities are the raw ones of the network, expected figures unproven."
-        )
+        return "None: no case was kept for it. The probabilities are the raw ones of the network."
     text = (
         f"Scale {calibration['scale']:.3f} and bias {calibration['bias']:.3f} of the logit, fitted on "
-        f"{calibration['fitted_on']}. Calibration error over the voxels with p >= 0.01: {calibration['error']:.3f} there "
+        f"{calibration['fitted_on']}.\nCalibration error over the voxels with p >= 0.01: {calibration['error']:.3f} there "
         f"({calibration['error_uncalibrated']:.3f} before)"
     )
     if calibration.get("error_left_out") is not None:
         text += f", {calibration['error_left_out']:.3f} on the patients left out"
-    tables = [
-        f"{title}:\n\n{reliability_table(calibration[key])}"
-        for title, key in (("On the calibration cases", "reliability"), ("On the patients left out", "reliability_left_out"))
-        if calibration.get(key)
-    ]  # fmt: skip
-    return "\n\n".join([text + ".", *tables])
+    tables = {"On the calibration cases": "reliability", "On the patients left out": "reliability_left_out"}
+    shown = [
+        f"{title}:\n\n{reliability_table(calibration[key])}" for title, key in tables.items() if calibration.get(key)
+    ]
+    return "\n\n".join([text + ".", *shown])
 
 
 def _figures(figures: Sequence[dict]) -> str:
@@ -95,7 +116,7 @@ def _figures(figures: Sequence[dict]) -> str:
     tables = []
     for role, case, channels in dict.fromkeys((row["role"], row["case"], row["channels"]) for row in figures):
         rows = [row for row in figures if (row["role"], row["case"], row["channels"]) == (role, case, channels)]
-        lines = [f"**{case}**, {channels}. {ROLES.get(role, role)}.", ""]
+        lines = [f"**{case}**, {channels}. {ROLES[role]}.", ""]
         lines.append("| " + " | ".join(title for title, _, _ in COLUMNS) + " |")
         lines.append("|" + "---|" * len(COLUMNS))
         for row in rows:
@@ -103,3 +124,11 @@ def _figures(figures: Sequence[dict]) -> str:
             lines.append("| " + " | ".join(cells) + " |")
         tables.append("\n".join(lines))
     return "\n\n".join(tables)
+
+
+def _times(sizes: Sequence[float]) -> str:
+    return " x ".join(f"{size:g}" for size in sizes)
+
+
+def _items(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
