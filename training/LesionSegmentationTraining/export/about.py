@@ -13,8 +13,8 @@ from LesionSegmentationLib.engine.errors import InputError
 class About(BaseModel):
     """``name``: also the name of the bundle's folder. ``data``: the data and their licences, one sentence an item.
 
-    ``limits``: what is known to go wrong, one sentence an item. All but ``name`` have defaults that say that nothing was
-    stated.
+    ``limits``: what is known to go wrong, one sentence an item. All but ``name`` have defaults, which say that
+    nothing was stated.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -22,8 +22,8 @@ Channels: {channels}; the first is the reference, whose grid the result has. The
 
 ## How it was fitted
 
-Network `{network}`, {weights:,} weights. Loss: {loss}. {steps:,} steps of {batch} patches of {patch} voxels, seed {seed},
-code version {code_version}.
+Network `{network}`, {weights:,} weights. Loss: {loss}. {steps:,} steps of {batch} patches of {patch} voxels,
+seed {seed}, code version {code_version}.
 
 ## Calibration
 
@@ -31,8 +31,8 @@ code version {code_version}.
 
 ## Measured figures
 
-One row a setting, alpha = 1 - beta. "Expected" is what the model says of itself from its probabilities alone. Lesion-wise:
-26-connected, any overlap; TPR is the share of true lesions touched, FDR the share of marked ones that touch none.
+One row a setting, alpha = 1 - beta. "Expected" is what the model says of itself from its probabilities alone.
+Lesion-wise: 26-connected, any overlap; TPR is the share of true lesions touched, FDR the share of marked ones that touch none.
 
 {figures}
 
@@ -98,7 +98,8 @@ def _calibration(calibration: dict) -> str:
         return "None: no case was kept for it. The probabilities are the raw ones of the network."
     text = (
         f"Scale {calibration['scale']:.3f} and bias {calibration['bias']:.3f} of the logit, fitted on "
-        f"{calibration['fitted_on']}.\nCalibration error over the voxels with p >= 0.01: {calibration['error']:.3f} there "
+        f"{calibration['fitted_on']}.\n"
+        f"Calibration error over the voxels with p >= 0.01: {calibration['error']:.3f} there "
         f"({calibration['error_uncalibrated']:.3f} before)"
     )
     if calibration.get("error_left_out") is not None:
