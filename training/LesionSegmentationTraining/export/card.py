@@ -32,7 +32,8 @@ seed {seed}, code version {code_version}.
 ## Measured figures
 
 One row a setting, alpha = 1 - beta. "Expected" is what the model says of itself from its probabilities alone.
-Lesion-wise: 26-connected, any overlap; TPR is the share of true lesions touched, FDR the share of marked ones that touch none.
+Lesion-wise: 26-connected, any overlap; TPR is the share of true lesions touched, FDR that of marked ones that
+touch none.
 
 {figures}
 
