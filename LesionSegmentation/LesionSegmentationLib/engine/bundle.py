@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .checksum import sha256_of
 from .errors import InputError
+from .intensity import check_intensity
 from .prepare import Plan
 
 SCHEMA = 1
@@ -67,6 +68,7 @@ class Bundle:
             spacing_mm=tuple(float(s) for s in plan["spacing_mm"]),
             spacing_tolerance=float(plan["spacing_tolerance"]),
             tile=None if tile is None else tuple(int(t) for t in tile),
+            intensity=plan.get("intensity"),
         )
 
     def network(self):
@@ -240,6 +242,7 @@ def _check_description(description: dict, name: str) -> None:
             raise InputError(
                 f"In bundle.json of '{name}' the entry '{field}' is not what it should be; install it again."
             )
+    check_intensity(plan.get("intensity"), f"bundle '{name}' (bundle.json, 'plan')")
     check_floor(description["floor"], f"bundle.json of '{name}'")
 
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from .errors import InputError
 from .geometry import Geometry, to_canonical
+from .intensity import TISSUE, check_intensity, head_mask, scaled, standardise
 from .resample import resample_axes, resample_to, resampled_geometry
 from .study import Study
 
+__all__ = ["MARGIN_MM", "TISSUE", "Plan", "Prepared", "head_box", "head_mask", "prepare", "standardise"]
+
 MARGIN_MM = 8.0
-# Between air (0) and the median of the tissue (1).
-TISSUE = 0.25
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,18 @@ class Plan:
 
     ``spacing_mm``: voxel size the network was trained at, along the nearest-RAS axes. ``spacing_tolerance``: relative
     deviation up to which an axis is left as it is. ``tile``: voxels per axis of one forward pass, None for the whole.
+    ``intensity``: None for MR images (see intensity.standardise), {"window": [low, high]} for CT, in Hounsfield units.
+    Raises InputError for an ``intensity`` that is neither.
     """
 
     channels: tuple[str, ...]
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     spacing_tolerance: float = 0.15
     tile: tuple[int, int, int] | None = (96, 96, 96)
+    intensity: dict | None = None
+
+    def __post_init__(self):
+        check_intensity(self.intensity, "the plan")
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,8 @@ def prepare(study: Study, plan: Plan) -> Prepared:
     if working.shape != canonical.shape:
         before, after = (" x ".join(f"{s:.2f}" for s in grid.spacing) for grid in (canonical, working))
         notes.append(f"{reference.name} was resampled from {before} mm to {after} mm for the network.")
+    # What lies outside an image is air: 0 before an MR image is scaled, the lower edge of a CT window.
+    outside = 0.0 if plan.intensity is None else float(plan.intensity["window"][0])
     layers = []
     for channel in plan.channels:
         if channel not in study.channels:
@@ -71,15 +80,15 @@ def prepare(study: Study, plan: Plan) -> Prepared:
         if volume.geometry.same_grid(reference.geometry):
             values = resample_axes(to_canonical(volume.array, order, flips).astype(np.float32), working.shape)
         else:
-            values = resample_to(volume, working)
+            values = resample_to(volume, working, outside)
             notes.append(
                 f"{volume.name} lies on another grid than {reference.name} and was resampled to it by geometry."
             )
-        layers.append(standardise(values))
+        layers.append(scaled(values, plan.intensity))
     for channel in study.channels:
         if channel not in plan.channels:
             notes.append(f"The model does not use the {channel} channel; {study.channels[channel].name} was left out.")
-    inside = head_mask(layers[plan.channels.index(study.reference)])
+    inside = head_mask(layers[plan.channels.index(study.reference)], plan.intensity)
     crop = head_box(inside, working.spacing)
     if crop is None:
         raise InputError(
@@ -91,35 +100,12 @@ def prepare(study: Study, plan: Plan) -> Prepared:
     )
 
 
-def standardise(values: np.ndarray) -> np.ndarray:
-    """Scale an MR image (i, j, k) so that air is near 0 and the median of the tissue is 1; clipped to [0, 5], float32.
-
-    Whole-image rule, the same in training: the lowest half per cent counts as air, and tissue is what exceeds a quarter
-    of the 98th percentile. It needs no brain mask and does not depend on the voxel order.
-    """
-    values = values.astype(np.float32, copy=False)
-    sample = np.sort(values, axis=None)
-    air = sample[int(0.005 * (sample.size - 1))]
-    bright = sample[int(0.98 * (sample.size - 1))]
-    first_tissue = np.searchsorted(sample, air + 0.25 * (bright - air), side="right")
-    tissue = sample[first_tissue:]
-    unit = (tissue[tissue.size // 2] - air) if tissue.size else np.float32(0)
-    if not unit > 0:
-        return np.zeros_like(values)
-    return np.clip((values - air) / unit, 0, 5)
-
-
 def _working_geometry(canonical: Geometry, plan: Plan) -> Geometry:
     shape = []
     for count, spacing, wanted in zip(canonical.shape, canonical.spacing, plan.spacing_mm):
         fits = abs(spacing / wanted - 1) <= plan.spacing_tolerance
         shape.append(count if fits else max(1, round(count * spacing / wanted)))
     return resampled_geometry(canonical, tuple(shape))
-
-
-def head_mask(standardised: np.ndarray) -> np.ndarray:
-    """Return where a standardised image (i, j, k) shows tissue rather than air, bool."""
-    return standardised > TISSUE
 
 
 def head_box(inside: np.ndarray, spacing: np.ndarray) -> tuple[slice, slice, slice] | None:

@@ -31,11 +31,11 @@ def resampled_geometry(geometry: Geometry, shape: tuple[int, int, int]) -> Geome
     return Geometry(tuple(shape), affine)
 
 
-def resample_to(volume: Volume, geometry: Geometry) -> np.ndarray:
-    """Return the values of ``volume`` at the voxel centres of ``geometry`` (float32, linear; 0 outside its field)."""
+def resample_to(volume: Volume, geometry: Geometry, outside: float = 0.0) -> np.ndarray:
+    """Return the values of ``volume`` at the voxel centres of ``geometry`` (float32, linear; ``outside`` its field)."""
     image = to_sitk(Volume(volume.array.astype(np.float32), volume.geometry, volume.name))
     target = to_sitk(Volume(np.zeros(geometry.shape, np.uint8), geometry, "grid"))
-    moved = SimpleITK.Resample(image, target, SimpleITK.Transform(), SimpleITK.sitkLinear, 0.0)
+    moved = SimpleITK.Resample(image, target, SimpleITK.Transform(), SimpleITK.sitkLinear, outside)
     return np.ascontiguousarray(SimpleITK.GetArrayFromImage(moved).transpose(2, 1, 0))
 
 

@@ -66,6 +66,11 @@ def read_mask(path: str | Path) -> Volume:
     return Volume(as_mask(volume.array, volume.name), volume.geometry, volume.name, volume.notes, volume.sha256)
 
 
+def read_labels(path: str | Path) -> Volume:
+    """Read an image of labels from the same formats, values as stored. Raises InputError when it is not readable."""
+    return _read(Path(path))
+
+
 def write_volume(path: str | Path, array: np.ndarray, geometry: Geometry) -> None:
     """Write ``array`` (i, j, k; uint8, int16, float32) on ``geometry`` as .nii.gz, .nii, .nrrd or .mha.
 
