@@ -1,9 +1,9 @@
 """MSLesSeg: 75 patients with one to four time points, in MNI space, brain only.
 
-As published (Guarnera et al., Scientific Data 2025;12:920, doi 10.1038/s41597-025-05250-y; the same names lie in the
-public repository srozenblum/YOLO-MSLesSeg): ``train/P1/T1/P1_T1_FLAIR.nii.gz``, ``P1_T1_T1.nii.gz``, ``P1_T1_T2.nii.gz``
-and ``P1_T1_MASK.nii.gz``, where the middle T1 is the first time point; ``test/P54/P54_FLAIR.nii.gz`` and so on, one time
-point each. Also read: a folder per patient, ``mslesseg-P14/time1_flair.nii.gz``, ``time1_t1``, ``time1_t2``,
+As published (Guarnera et al., Scientific Data 2025;12:920; the same names lie in the public repository
+srozenblum/YOLO-MSLesSeg): ``train/P1/T1/P1_T1_FLAIR.nii.gz``, ``P1_T1_T1.nii.gz``, ``P1_T1_T2.nii.gz`` and
+``P1_T1_MASK.nii.gz``, where the T1 after the patient is the first time point; ``test/P54/P54_FLAIR.nii.gz`` and so on,
+one time point each. Also read: a folder per patient, ``mslesseg-P14/time1_flair.nii.gz``, ``time1_t1``, ``time1_t2``,
 ``time1_mask``.
 """
 

@@ -28,9 +28,9 @@ class PreparedCase:
     ``image``: float16 (C, i, j, k), channels in the plan's order, zeros where the case lacks one. ``lesions``: uint16
     (i, j, k), 0 for background, else the number 1..K of the 26-connected lesion. ``facts``, ready for JSON: ``files``
     and ``sha256`` by channel and "mask"; ``geometry`` of the arrays' grid (shape and voxel -> RAS affine),
-    ``spacing_mm`` and ``crop`` ([first, end] per axis of the uncropped grid); ``lesions``; ``load_ml`` of the arrays and
-    ``drawn_load_ml`` of the mask as drawn; ``lesions_lost``: lesions as drawn of which resampling and crop left nothing;
-    ``notes``: sentences a person should read.
+    ``spacing_mm`` and ``crop`` ([first, end] per axis of the uncropped grid); ``lesions``: K; ``load_ml`` of the arrays
+    and ``drawn_load_ml`` of the mask as drawn; ``lesions_lost``: lesions as drawn of which resampling and crop left
+    nothing; ``notes``: sentences a person should read.
     """
 
     image: np.ndarray
@@ -112,13 +112,13 @@ def _cropped(prepared: Prepared) -> Geometry:
 
 
 def _lost(drawn: np.ndarray, kept: np.ndarray) -> int:
-    """How many 26-connected lesions of ``drawn`` have no voxel in ``kept``, another grid over the same field of view."""
+    """How many 26-connected lesions of ``drawn`` have no voxel in ``kept``, maybe another grid of its field of view."""
     numbers, count = cc3d.connected_components(np.ascontiguousarray(drawn), connectivity=26, return_N=True)
     for axis, (after, before) in enumerate(zip(drawn.shape, kept.shape)):
         if after != before:
             nearest = np.minimum(((np.arange(after) + 0.5) * before / after).astype(int), before - 1)
             kept = kept.take(nearest, axis=axis)
-    return int(count) - np.count_nonzero(np.unique(numbers[kept]))
+    return int(count) - int(np.count_nonzero(np.unique(numbers[kept])))
 
 
 def _described(grid: Geometry) -> str:

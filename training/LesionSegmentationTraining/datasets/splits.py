@@ -23,9 +23,10 @@ def split_by_patient(
 
     ``shares``: part of the cases per split (default SHARES); they are scaled to sum to 1. Patients with most cases are
     dealt first, those with equally many in an order drawn from ``seed``, each to the split that then lacks most; so the
-    answer depends on the patients and the seed, never on the order of ``cases``. Every split with a share gets a patient
-    while there are enough of them, the first one named (train) before all. A case that has a split keeps it, its
-    patient's other cases join it, and these cases count. Raises InputError for wrong shares or a patient in two splits.
+    answer depends on the patients and the seed, never on the order of ``cases``. Every split with a share gets a
+    patient while there are enough of them, the first one named (train) before all. A case that has a split keeps it,
+    its patient's other cases join it, and these cases count. Raises InputError for wrong shares or a patient in two
+    splits.
     """
     shares = _checked(SHARES if shares is None else shares)
     check_splits(cases)
@@ -34,7 +35,7 @@ def split_by_patient(
     free = sorted(patient for patient in count if patient not in taken)
     drawn = np.random.default_rng(seed).permutation(len(free))
     order = sorted(range(len(free)), key=lambda at: (-count[free[at]], drawn[at]))
-    held = Counter({split: 0 for split in shares})
+    held = Counter(dict.fromkeys(shares, 0))
     for patient, split in taken.items():
         held[split] += count[patient]
     wanted = {split: share * len(cases) for split, share in shares.items()}
