@@ -58,7 +58,7 @@ def synthesise(
     crop = _head_box(rng, tissue, stripped)
     tissue, level, number = tissue[crop], level[crop], number[crop]
     fraction = _soft_lesions(rng, tissue, level, load_ml)
-    mask = (fraction > 0.5).astype(np.uint8)
+    mask = _drawn(rng, fraction)
     keep = _field_of_view(rng, tissue, mask) if stripped else None
     kind = "ordinary" if ordinary else rng.choice(["usual", "random"], p=[0.95, 0.05])
     flair_like = contrast.random_contrast(rng) if kind == "random" else contrast.flair_contrast(rng)
@@ -165,6 +165,16 @@ def _soft_lesions(rng, tissue, level, load_ml) -> np.ndarray:
     return _without_crumbs(soft.astype(np.float32))
 
 
+def _drawn(rng, fraction) -> np.ndarray:
+    """The mask a reader draws, uint8: some stay within the bright core, others take the dim border in as well."""
+    if not fraction.any():
+        return np.zeros(fraction.shape, np.uint8)
+    seen = ndimage.gaussian_filter(fraction, rng.uniform(0.3, 0.9))
+    # what is shown peaks below 1 in small lesions; the reader still draws those
+    peak = ndimage.maximum_filter(seen, size=7)
+    return ((seen > rng.uniform(0.25, 0.6) * np.clip(peak, 0.35, 1)) & (fraction > 0.08)).astype(np.uint8)
+
+
 def _without_crumbs(fraction: np.ndarray) -> np.ndarray:
     """Fragments of fewer than four voxels, which no reader would draw, fade below one half."""
     numbers, _ = ndimage.label(fraction > 0.5, np.ones((3, 3, 3)))
@@ -223,13 +233,32 @@ def _lookalikes(rng, tissue, like) -> np.ndarray:
     extra += grey * regions * rng.uniform(0, 0.25) * like.mean[INDEX["cortex"]]
     blotches = np.clip(acquisition.smooth_field(rng, tissue.shape, rng.uniform(5, 12)) - 0.8, 0, 2)
     extra += white * blotches * rng.uniform(0, 0.12) * like.lesion
+    above_white = like.mean[INDEX["cortex"]] - like.mean[INDEX["white_matter"]]
+    extra += _claustrum(tissue) * rng.uniform(0.3, 1.0) * above_white
     return extra
+
+
+def _claustrum(tissue) -> np.ndarray:
+    """The thin grey sheet between putamen and insula, which the label maps count as white matter; 0..1, soft."""
+    putamen = tissue == INDEX["putamen"]
+    if not putamen.any():
+        return np.zeros(tissue.shape, np.float32)
+    place = tuple(
+        slice(max(0, part.start - 12), part.stop + 12) for part in ndimage.find_objects(putamen.astype(np.uint8))[0]
+    )
+    near = tissue[place]
+    to_putamen = ndimage.distance_transform_edt(near != INDEX["putamen"])
+    to_cortex = ndimage.distance_transform_edt(near != INDEX["cortex"])
+    sheet = (near == INDEX["white_matter"]) & (to_putamen + to_cortex < 9) & (np.abs(to_putamen - to_cortex) < 2)
+    whole = np.zeros(tissue.shape, np.float32)
+    whole[place] = ndimage.gaussian_filter(sheet.astype(np.float32), 0.5)
+    return whole
 
 
 def _lesion_gain(rng, number, contrast_of_patient) -> np.ndarray:
     """What full lesion adds to white matter, per voxel: each lesion its own strength."""
     highest = int(number.max()) if number.size else 0
-    gains = contrast_of_patient * np.clip(rng.normal(1.0, 0.25, highest + 1), 0.65, 1.6)
+    gains = contrast_of_patient * np.clip(rng.normal(1.0, 0.3, highest + 1), 0.45, 1.7)
     gains[0] = contrast_of_patient
     return gains.astype(np.float32)[number]
 
