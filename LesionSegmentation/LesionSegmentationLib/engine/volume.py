@@ -15,6 +15,7 @@ from .dicom_series import is_dicom, read_dicom_series
 from .errors import InputError
 from .geometry import Geometry
 from .image_checks import as_mask, check_affine, check_image, check_shape
+from .metaimage_file import metaimage_files
 from .nifti_file import check_nifti, inspect_nifti
 from .quiet import quiet
 
@@ -24,6 +25,7 @@ _FORMATS = {
     ".nii": "NiftiImageIO",
     ".nrrd": "NrrdImageIO",
     ".mha": "MetaImageIO",
+    ".mhd": "MetaImageIO",
 }
 _WRITTEN = (".nii.gz", ".nii", ".nrrd", ".mha")
 # ITK thinks in LPS, we in RAS: the first two world axes point the other way.
@@ -35,7 +37,7 @@ class Volume:
     """One image: ``array`` (i, j, k), C-contiguous, on ``geometry``.
 
     ``name``: base name of the file or folder. ``notes``: sentences a person should read. ``sha256``: of the file as it
-    lies on disk (of a DICOM folder: of its files' checksums in sorted order), None when the image was not read.
+    lies on disk (of several files, as in a DICOM folder: of their checksums in sorted order), None when not read.
     """
 
     array: np.ndarray
@@ -129,7 +131,8 @@ def _read(path: Path) -> Volume:
         image, notes = _read_file(path, name)
         array, geometry = from_sitk(image)
         check_affine(geometry.affine, name)
-        return Volume(array, geometry, name, notes, sha256_of(path))
+        files = metaimage_files(path) if name.lower().endswith(".mhd") else [path]
+        return Volume(array, geometry, name, notes, sha256_of_all(files) if len(files) > 1 else sha256_of(path))
     except OSError as error:
         raise InputError(f"{name} cannot be read ({error.strerror or error}); check its permissions.") from error
 
@@ -141,6 +144,8 @@ def _read_file(path: Path, name: str) -> tuple[SimpleITK.Image, tuple[str, ...]]
     if file_format is None:
         raise InputError(f"{name} is not a NIfTI, NRRD or MHA image nor a DICOM folder; choose one of these.")
     notes = check_nifti(inspect_nifti(path), name) if file_format == "NiftiImageIO" else ()
+    if file_format == "MetaImageIO":
+        metaimage_files(path)
     reader = SimpleITK.ImageFileReader()
     reader.SetImageIO(file_format)
     reader.SetFileName(str(path))

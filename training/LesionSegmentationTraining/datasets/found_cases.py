@@ -35,9 +35,12 @@ class FoundCases:
         channels = {channel: path for channel, path in channels.items() if path is not None}
         others = {rater: path for rater, path in (other_masks or {}).items() if path is not None}
         if mask is None or not channels:
-            self.skipped[id] = "no mask" if mask is None else "no image"
-            return
+            return self.skip(id, "no mask" if mask is None else "no image")
         self.cases.append(CaseFiles(id, patient, channels, mask, other_masks=others, **fields))
+
+    def skip(self, id: str, reason: str) -> None:
+        """Leave the case out; ``reason``: what it has or lacks, such as "no mask"."""
+        self.skipped[id] = reason
 
     def finish(self, expected: str) -> list[CaseFiles]:
         """Answer the cases in the order found; what was skipped is logged as a warning.
@@ -52,7 +55,8 @@ class FoundCases:
                 self.layout, self.folder, len(ids), len(self.cases) + len(self.skipped), reason, listed,
             )  # fmt: skip
         if not self.cases:
-            without = f" ({len(self.skipped)} without a mask or an image)" if self.skipped else ""
+            reasons = ", ".join(dict.fromkeys(self.skipped.values()))
+            without = f" ({len(self.skipped)} cases were skipped, they have {reasons})" if self.skipped else ""
             raise InputError(
                 f"The folder {self.folder} holds no usable case of the layout {self.layout}{without}; expected are "
                 f"files such as {expected}."

@@ -62,8 +62,8 @@ def prepare_case(case: CaseFiles, plan: Plan) -> PreparedCase:
         raise InputError(
             f"{case.mask.name} of case {case.id} holds {count} lesions; 65535 is the limit. Check the mask."
         )
-    working[:] = False
-    working[prepared.crop] = cropped
+    kept = np.zeros_like(working)
+    kept[prepared.crop] = cropped
     geometry = _cropped(prepared)
     volumes = study.channels
     facts = {
@@ -75,7 +75,7 @@ def prepare_case(case: CaseFiles, plan: Plan) -> PreparedCase:
         "lesions": int(count),
         "load_ml": float(cropped.sum() * geometry.voxel_ml),
         "drawn_load_ml": float(mask.sum() * prepared.canonical.voxel_ml),
-        "lesions_lost": _lost(mask, working),
+        "lesions_lost": _lost(mask, kept),
         "notes": list(prepared.notes),
     }
     return PreparedCase(prepared.array.astype(np.float16), lesions.astype(np.uint16), facts)
