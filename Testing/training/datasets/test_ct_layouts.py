@@ -119,7 +119,8 @@ XML = """<?xml version="1.0" encoding="UTF-8"?>
 <LidcReadMessage uid="1.3.6.1.4.1.14519.5.2.1.6279.6001.1307390687803.0" xmlns="http://www.nih.gov"
  xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
  xsi:schemaLocation="http://www.nih.gov http://troll.rad.med.umich.edu/lidc/LidcReadMessage.xsd">
-<ResponseHeader><Version>1.8.1</Version><MessageId>1148851</MessageId><TaskDescription>Second unblinded read</TaskDescription>
+<ResponseHeader><Version>1.8.1</Version><MessageId>1148851</MessageId>
+<TaskDescription>Second unblinded read</TaskDescription>
 <SeriesInstanceUid>{series}</SeriesInstanceUid><ResponseComments></ResponseComments></ResponseHeader>
 {sessions}</LidcReadMessage>"""
 SESSION = """<readingSession><annotationVersion>3.12</annotationVersion>

@@ -53,7 +53,8 @@ def read(
     Channels flair, t1, t1c, t2, pd and ct. ``pipeline``: the folder below ``derivatives`` with the masks; any mask in
     it counts, but those of the brain. Without it, masks with "lesion" in their label or desc count. ``images``: the
     pipeline to take images from; by default the dataset itself, and where it has none the masks' own pipeline.
-    ``entities``: take only images with these, such as {"run": "1", "desc": "preproc"}. Raises InputError where two files fit one channel or mask equally well.
+    ``entities``: take only images with these, such as {"run": "1", "desc": "preproc"}. Raises InputError where two
+    files fit one channel or mask equally well.
     """
     found = FoundCases("bids", folder)
     files = [file for path in sorted(found.folder.rglob("sub-*.nii*")) if (file := _parse(path, found.folder))]

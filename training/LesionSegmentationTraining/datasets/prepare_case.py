@@ -59,9 +59,7 @@ def prepare_case(case: CaseFiles, plan: Plan) -> PreparedCase:
     cropped = np.ascontiguousarray(working[prepared.crop])
     lesions, count = cc3d.connected_components(cropped, connectivity=26, return_N=True)
     if count > np.iinfo(np.uint16).max:
-        raise InputError(
-            f"{case.mask.name} of case {case.id} holds {count} lesions; 65535 is the limit. Check the mask."
-        )
+        raise InputError(f"{case.mask.name} of case {case.id} holds {count} lesions, more than 65535; check the mask.")
     kept = np.zeros_like(working)
     kept[prepared.crop] = cropped
     geometry = _cropped(prepared)
