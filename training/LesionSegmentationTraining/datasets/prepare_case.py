@@ -8,7 +8,7 @@ import cc3d
 import numpy as np
 
 from LesionSegmentationLib.engine.errors import InputError
-from LesionSegmentationLib.engine.geometry import Geometry, to_canonical
+from LesionSegmentationLib.engine.geometry import Geometry, from_canonical, to_canonical
 from LesionSegmentationLib.engine.prepare import Plan, Prepared, prepare
 from LesionSegmentationLib.engine.resample import resample_axes
 from LesionSegmentationLib.engine.study import Study
@@ -54,19 +54,34 @@ def prepare_case(case: CaseFiles, plan: Plan) -> PreparedCase:
         )
     study = Study({channel: read_volume(case.channels[channel]) for channel in used}, reference=used[0])
     mask, sha256 = read_lesion_mask(case, study.channels[used[0]])
+    try:
+        prepared = prepare_study(study, mask, plan)
+    except InputError as error:
+        raise InputError(f"Case {case.id}: {error}") from error
+    prepared.facts["files"]["mask"] = case.mask.name
+    prepared.facts["sha256"]["mask"] = sha256
+    return prepared
+
+
+def prepare_study(study: Study, mask: np.ndarray, plan: Plan) -> PreparedCase:
+    """Prepare a study with its lesion ``mask``: bool (i, j, k) on the grid of the reference, in its voxel order.
+
+    As :func:`prepare_case`; ``files`` and ``sha256`` in the facts are those of the images alone.
+    """
     prepared = prepare(study, plan)
+    _, order, flips = prepared.reference.canonical()
+    mask = to_canonical(mask, order, flips)
     working = resample_axes(mask.astype(np.float32), prepared.working.shape) > 0.5
     cropped = np.ascontiguousarray(working[prepared.crop])
     lesions, count = cc3d.connected_components(cropped, connectivity=26, return_N=True)
     if count > np.iinfo(np.uint16).max:
-        raise InputError(f"{case.mask.name} of case {case.id} holds {count} lesions, more than 65535; check the mask.")
+        raise InputError(f"The mask holds {count} lesions, more than 65535; check whether it is the right file.")
     kept = np.zeros_like(working)
     kept[prepared.crop] = cropped
     geometry = _cropped(prepared)
-    volumes = study.channels
     facts = {
-        "files": {channel: volume.name for channel, volume in volumes.items()} | {"mask": case.mask.name},
-        "sha256": {channel: volume.sha256 for channel, volume in volumes.items()} | {"mask": sha256},
+        "files": {channel: volume.name for channel, volume in study.channels.items()},
+        "sha256": {channel: volume.sha256 for channel, volume in study.channels.items()},
         "geometry": geometry.to_dict(),
         "spacing_mm": [float(s) for s in geometry.spacing],
         "crop": [[part.start, part.stop] for part in prepared.crop],
@@ -80,12 +95,12 @@ def prepare_case(case: CaseFiles, plan: Plan) -> PreparedCase:
 
 
 def read_lesion_mask(case: CaseFiles, reference: Volume) -> tuple[np.ndarray, str | None]:
-    """The mask of ``case`` as bool (i, j, k) on the grid of ``reference`` in nearest-RAS order, and its checksum.
+    """The mask of ``case`` as bool (i, j, k) on the grid of ``reference``, in its voxel order, and its checksum.
 
     Raises InputError unless it lies on that grid (in any voxel order) and holds declared values only.
     """
     labels = read_labels(case.mask)
-    grid = reference.geometry.canonical()[0]
+    grid, to_order, to_flips = reference.geometry.canonical()
     own, order, flips = labels.geometry.canonical()
     if not grid.same_grid(own, _SAME_PLACE * float(grid.spacing.min())):
         raise InputError(
@@ -100,7 +115,8 @@ def read_lesion_mask(case: CaseFiles, reference: Volume) -> tuple[np.ndarray, st
             f"Case {case.id}: the mask {labels.name} holds the values {listed}, but declared are "
             f"{', '.join(map(str, case.mask_values))}; declare them (mask_values, lesion_values) or correct the mask."
         )
-    return to_canonical(np.isin(labels.array, case.lesion_values), order, flips), labels.sha256
+    lesion = to_canonical(np.isin(labels.array, case.lesion_values), order, flips)
+    return from_canonical(lesion, to_order, to_flips), labels.sha256
 
 
 def _cropped(prepared: Prepared) -> Geometry:
