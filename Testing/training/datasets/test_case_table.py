@@ -65,6 +65,13 @@ def test_the_columns_of_a_csv_are_the_channels_in_their_order(files):
     assert (second.patient, second.split, second.mask_values) == ("b", None, (0, 1))
 
 
+def test_a_csv_as_a_spreadsheet_writes_it(files):
+    text = "id;flair;mask;mask_values\r\na;data/a_flair.nii.gz;data/a_mask.nii.gz;0 1 2\r\n"
+    (files / "t.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (case,) = read_case_table(files / "t.csv")
+    assert (case.id, list(case.channels), case.mask_values) == ("a", ["flair"], (0, 1, 2))
+
+
 def test_channels_in_contrary_orders_go_into_a_json_only(files):
     data = files / "data"
     one = {"flair": data / "a_flair.nii.gz", "t1": data / "a_t1.nii.gz"}
@@ -124,6 +131,9 @@ BAD_JSON = {
     "no object": ("[1]", "Row 1 .* not an object"),
     "unknown entry": ('[{"id": "a", "mask": "m", "channels": {"t1": "x"}, "maks": 1}]', "unknown entry maks"),
     "channels as text": ('[{"id": "a", "mask": "m", "channels": "x"}]', "channels in row 1 .* must be an object"),
+    "half a value": (
+        '[{"id": "a", "mask": "m", "channels": {"t1": "x"}, "mask_values": [0, 1.5]}]', "1.5. are no whole numbers"
+    ),
     "no path": ('[{"id": "a", "mask": "m", "channels": {"t1": 7}}]', "cannot be understood"),
     "lesion values alone": (
         '[{"id": "a", "mask": "m", "channels": {"t1": "x"}, "lesion_values": [1]}]', "does not declare the values"

@@ -69,6 +69,21 @@ def test_cases_with_a_split_keep_it_and_draw_their_patient_along():
     assert [case.split for case in split] == ["test", "test", "train", "train"]
 
 
+def test_a_published_test_set_gets_no_more_and_the_rest_is_dealt_among_the_others():
+    cases = cases_of({f"t{n}": 1 for n in range(38)}, "test") + cases_of({f"p{n}": 1 for n in range(15)})
+    held = Counter(case.split for case in split_by_patient(cases))
+    assert held == {"test": 38, "train": 11, "validate": 2, "calibrate": 2}
+
+
+@given(patients, patients, shares, st.sampled_from(SPLITS))
+def test_cases_with_a_split_keep_it_whatever_the_rest(fixed, free, wanted, split):
+    cases = cases_of({f"x{name}": count for name, count in fixed.items()}, split) + cases_of(free)
+    dealt = split_by_patient(cases, wanted)
+    assert all(case.split == split for case in dealt if case.patient.startswith("x"))
+    assert {case.split for case in dealt} <= {split, *wanted}
+    check_splits(dealt)
+
+
 def test_a_patient_in_two_splits_is_named():
     with pytest.raises(InputError, match="Patient a is in two splits: case a_0 in train, case a_1 in test"):
         check_splits([*cases_of({"a": 1}, "train"), CaseFiles("a_1", "a", {"t1": Path("f")}, Path("m"), "test")])

@@ -22,11 +22,10 @@ _ROW = {"id", "patient", "split", "channels", "mask", "mask_values", "lesion_val
 def read_case_table(path: str | Path) -> list[CaseFiles]:
     """Read a .csv or .json case table; its paths are relative to the table's own folder, or absolute.
 
-    CSV columns: ``id``, ``mask``, one column for every channel in the order of the channels (an empty cell: the case
-    lacks it), and where wanted ``patient`` (default: the id), ``split``, ``mask_values`` and ``lesion_values`` (such as
-    "0 1 2", by default "0 1" and "1") and ``mask:NAME`` for a further rater. JSON: a list of objects with the fields of
-    CaseFiles.
-    Raises InputError for a missing column, an id that occurs twice, files that do not exist (all of them at once), an
+    CSV (commas or semicolons), columns: ``id``, ``mask``, one for every channel in the order of the channels (an empty
+    cell: the case lacks it), and where wanted ``patient`` (default: the id), ``split``, ``mask_values`` and
+    ``lesion_values`` (such as "0 1 2", by default "0 1" and "1") and ``mask:NAME`` for a further rater. JSON: a list of
+    objects with the fields of CaseFiles. Raises InputError for a missing column, an id that occurs twice, files that do not exist (all of them at once), an
     unknown split, a patient in two splits, and a mask without declared values.
     """
     path = Path(path)
@@ -87,7 +86,9 @@ def _json_rows(text: str, name: str) -> list[dict]:
 
 
 def _csv_rows(text: str, name: str) -> list[dict]:
-    table = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+    first = text.partition("\n")[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","  # spreadsheets write one or the other
+    table = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
     columns = [column.strip() for column in table.fieldnames or []]
     table.fieldnames = columns
     missing = [column for column in ("id", "mask") if column not in columns]
@@ -136,8 +137,8 @@ def _case(row: dict, folder: Path, source: str, number: int) -> CaseFiles:
             channels={channel: folder / file for channel, file in row["channels"].items()},
             mask=folder / row["mask"],
             split=row.get("split") or None,
-            mask_values=tuple(int(value) for value in row.get("mask_values", (0, 1))),
-            lesion_values=tuple(int(value) for value in row.get("lesion_values", (1,))),
+            mask_values=_whole(row.get("mask_values", (0, 1))),
+            lesion_values=_whole(row.get("lesion_values", (1,))),
             other_masks={rater: folder / file for rater, file in (row.get("other_masks") or {}).items()},
         )
     except InputError as error:
@@ -147,6 +148,13 @@ def _case(row: dict, folder: Path, source: str, number: int) -> CaseFiles:
             f"Row {number} of {source} cannot be understood ({error}); values of a mask are whole numbers (0 1 2), "
             "files are paths."
         ) from error
+
+
+def _whole(values: list) -> tuple[int, ...]:
+    numbers = tuple(int(value) for value in values)
+    if any(float(value) != number for value, number in zip(values, numbers)):
+        raise ValueError(f"{values} are no whole numbers")
+    return numbers
 
 
 def _as_json(cases: list[CaseFiles], folder: Path) -> str:

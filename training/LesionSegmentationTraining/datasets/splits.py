@@ -25,8 +25,9 @@ def split_by_patient(
     dealt first, those with equally many in an order drawn from ``seed``, each to the split that then lacks most; so the
     answer depends on the patients and the seed, never on the order of ``cases``. Every split with a share gets a
     patient while there are enough of them, the first one named (train) before all. A case that has a split keeps it,
-    its patient's other cases join it, and these cases count. Raises InputError for wrong shares or a patient in two
-    splits.
+    its patient's other cases join it, and these cases count: a split that has more than its share already, such as a
+    published test set, gets no more, and the rest is dealt out among the others. Raises InputError for wrong shares or
+    a patient in two splits.
     """
     shares = _checked(SHARES if shares is None else shares)
     check_splits(cases)
@@ -34,21 +35,31 @@ def split_by_patient(
     count = Counter(case.patient for case in cases)
     free = sorted(patient for patient in count if patient not in taken)
     drawn = np.random.default_rng(seed).permutation(len(free))
-    order = sorted(range(len(free)), key=lambda at: (-count[free[at]], drawn[at]))
+    order = [free[at] for at in sorted(range(len(free)), key=lambda at: (-count[free[at]], drawn[at]))]
     held = Counter(dict.fromkeys(shares, 0))
     for patient, split in taken.items():
         held[split] += count[patient]
-    wanted = {split: share * len(cases) for split, share in shares.items()}
-    for position, at in enumerate(order):
-        empty = [split for split in shares if held[split] == 0]
-        left = len(order) - position
+    wanted = _wanted(shares, held, sum(count[patient] for patient in free))
+    for left, patient in zip(range(len(order), 0, -1), order):
+        empty = [split for split in wanted if held[split] == 0]
         if empty and left <= len(empty):  # the patients only just suffice
             split = empty[0]
         else:
-            split = max(shares, key=lambda name: wanted[name] - held[name])
-        taken[free[at]] = split
-        held[split] += count[free[at]]
+            split = max(wanted, key=lambda name: wanted[name] - held[name])
+        taken[patient] = split
+        held[split] += count[patient]
     return [replace(case, split=taken[case.patient]) for case in cases]
+
+
+def _wanted(shares: dict[str, float], held: Mapping[str, int], free: int) -> dict[str, float]:
+    """Cases per split when the ``free`` ones are dealt out; a split that holds more than its share gets none."""
+    while True:
+        total = free + sum(held[split] for split in shares)
+        wanted = {split: share / sum(shares.values()) * total for split, share in shares.items()}
+        full = [split for split in shares if held[split] > wanted[split]]
+        if not full:
+            return wanted
+        shares = {split: share for split, share in shares.items() if split not in full}
 
 
 def check_splits(cases: Iterable[CaseFiles], needed: Iterable[str] = ()) -> None:
