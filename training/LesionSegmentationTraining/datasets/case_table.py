@@ -25,7 +25,9 @@ def read_case_table(path: str | Path) -> list[CaseFiles]:
     CSV (commas or semicolons), columns: ``id``, ``mask``, one for every channel in the order of the channels (an empty
     cell: the case lacks it), and where wanted ``patient`` (default: the id), ``split``, ``mask_values`` and
     ``lesion_values`` (such as "0 1 2", by default "0 1" and "1") and ``mask:NAME`` for a further rater. JSON: a list of
-    objects with the fields of CaseFiles. Raises InputError for a missing column, an id that occurs twice, files that do not exist (all of them at once), an
+    objects with the fields of CaseFiles.
+
+    Raises InputError for a missing column, an id that occurs twice, files that do not exist (all of them at once), an
     unknown split, a patient in two splits, and a mask without declared values.
     """
     path = Path(path)
