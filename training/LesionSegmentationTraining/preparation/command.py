@@ -19,6 +19,9 @@ from ..datasets import cases_from_rows, check_splits, read_case_table, read_layo
 from ..datasets.case_files import CaseFiles, check_ids
 from .recipe import Recipe, read_recipe
 
+# options of readers that are folders, below the data folder like everything else
+PATH_OPTIONS = ("masks", "work", "xml")
+
 
 def prepare_cache(
     recipe: Recipe, data: Path, cache: Path, *, processes: int = 1, skip_broken: bool = False, say=print
@@ -111,12 +114,11 @@ def _real_cases(recipe: Recipe, data: Path) -> list[CaseFiles]:
     for table in recipe.tables:
         cases += read_case_table(data / table)
     for layout in recipe.layouts:
-        cases += read_layout(layout.reader, data / layout.folder, **layout.options)
+        options = {key: data / value if key in PATH_OPTIONS else value for key, value in layout.options.items()}
+        cases += read_layout(layout.reader, data / layout.folder, **options)
     check_ids(cases, "The recipe")
-    undecided = [case for case in cases if case.split is None]
-    if undecided:
-        dealt = {case.id: case for case in split_by_patient(undecided, recipe.shares, recipe.seed)}
-        cases = [dealt.get(case.id, case) for case in cases]
+    if any(case.split is None for case in cases):
+        cases = split_by_patient(cases, recipe.shares, recipe.seed)
     check_splits(cases)
     wanted = set(recipe.channels)
     # a channel that the network does not take need not be read
