@@ -1,0 +1,122 @@
+"""Logits, targets and weights as every loss wants them, and walking over them in blocks that fit into the cache.
+
+Softmax over two channels is the sigmoid of their difference. So one and two channels are the same case here, "one
+row" (the lesion, K = 1), and only three channels and more are treated as K = C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+
+from LesionSegmentationLib.engine.errors import InputError
+
+# Voxels in a block. On the CPU a block of four float32 arrays should fit into a core's second-level cache, shared
+# by two threads; elsewhere a launch costs more than the memory traffic it saves, so blocks are large.
+CPU_BLOCK = 1 << 17
+DEVICE_BLOCK = 1 << 26
+
+
+class Voxels(NamedTuple):
+    """One batch with its space axes flattened: n voxels.
+
+    logits (B, C, n); target (B, 1, n) values or class numbers, or (B, C, n) one-hot; weight (B, 1, n) or None.
+    """
+
+    logits: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor | None
+
+    @property
+    def rows(self) -> int:
+        """K: 1 for one or two channels, else the number of channels."""
+        channels = self.logits.shape[1]
+        return 1 if channels <= 2 else channels
+
+
+class Block(NamedTuple):
+    """Voxels ``start`` to ``stop`` of one image, in the type sums are made in."""
+
+    image: int
+    start: int
+    stop: int
+    logits: torch.Tensor  # (K, m); for two channels their difference, a copy; for one, a view where the type allows
+    target: torch.Tensor  # (K, m), 0..1, may be a view of the caller's tensor: not to be written to
+    weight: torch.Tensor | None  # (m,)
+
+
+def flatten(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None) -> Voxels:
+    """Check the shapes and flatten the space axes.
+
+    logits: (B, C, *space) with 1 to 3 space axes, any float type. target: (B, 1, *space), for C == 1 in 0..1, for
+    C > 1 class numbers; or (B, C, *space) one-hot (its channels add up to one). weight: (B, 1, *space) >= 0 or None.
+    Values are not checked: that would cost a pass over the arrays. Raises InputError where shapes do not fit.
+    """
+    if logits.ndim not in (3, 4, 5) or not logits.is_floating_point():
+        raise InputError(
+            f"Logits of shape {tuple(logits.shape)} and type {logits.dtype} are not (batch, channels, 1 to 3 space "
+            "axes) of a float type; add or remove axes."
+        )
+    batch, channels, space = logits.shape[0], logits.shape[1], logits.shape[2:]
+    allowed = {(batch, 1, *space), (batch, channels, *space)}
+    if tuple(target.shape) not in allowed:
+        raise InputError(
+            f"A target of shape {tuple(target.shape)} does not fit logits of shape {tuple(logits.shape)}; "
+            f"make it {' or '.join(str(shape) for shape in sorted(allowed))}."
+        )
+    if weight is not None and tuple(weight.shape) != (batch, 1, *space):
+        raise InputError(
+            f"A weight map of shape {tuple(weight.shape)} does not fit logits of shape {tuple(logits.shape)}; "
+            f"make it {(batch, 1, *space)}."
+        )
+    return Voxels(
+        logits.reshape(batch, channels, -1),
+        target.reshape(batch, target.shape[1], -1),
+        None if weight is None else weight.reshape(batch, 1, -1),
+    )
+
+
+def sum_type(logits: torch.Tensor) -> torch.dtype:
+    """The type of everything computed from ``logits``: float64 for float64, else float32."""
+    return torch.float64 if logits.dtype == torch.float64 else torch.float32
+
+
+def blocks(voxels: Voxels) -> Iterator[Block]:
+    """Yield the batch block by block, image after image."""
+    kind = sum_type(voxels.logits)
+    batch, channels, count = voxels.logits.shape
+    size = max(1, (CPU_BLOCK if voxels.logits.device.type == "cpu" else DEVICE_BLOCK) // voxels.rows)
+    for image in range(batch):
+        for start in range(0, count, size):
+            stop = min(start + size, count)
+            logits = voxels.logits[image, :, start:stop].to(kind)
+            weight = None if voxels.weight is None else voxels.weight[image, 0, start:stop].to(kind)
+            yield Block(
+                image, start, stop,
+                logits[1:] - logits[:1] if channels == 2 else logits,
+                _rows_of_target(voxels.target[image, :, start:stop], channels).to(kind),
+                weight,
+            )  # fmt: skip
+
+
+def _rows_of_target(target: torch.Tensor, channels: int) -> torch.Tensor:
+    """(1 or C, m) as given -> (K, m): the lesion's share, or one-hot classes."""
+    if channels == 1:
+        return target
+    if target.shape[0] == channels:
+        return target[1:] if channels == 2 else target
+    if channels == 2:
+        return target == 1
+    return target.long() == torch.arange(channels, device=target.device)[:, None]
+
+
+def write_gradient(gradient: torch.Tensor, block: Block, values: torch.Tensor) -> None:
+    """Put d loss/d row ``values`` (K, m) of a block into d loss/d logits ``gradient`` (B, C, n)."""
+    place = gradient[block.image, :, block.start : block.stop]
+    if gradient.shape[1] == 2:
+        torch.neg(values[0], out=place[0]) if values.dtype == place.dtype else place[0].copy_(-values[0])
+        place[1].copy_(values[0])
+    else:
+        place.copy_(values)
