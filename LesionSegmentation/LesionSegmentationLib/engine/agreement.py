@@ -26,11 +26,20 @@ def agreement(prediction: Volume, reference: Volume) -> dict[str, float | int | 
     Raises InputError when the grids differ.
     """
     predicted, referenced, grid = _on_one_grid(prediction, reference)
-    tp = int((predicted & referenced).sum())
-    fp = int(predicted.sum()) - tp
-    fn = int(referenced.sum()) - tp
-    lesions_prediction, right = _lesions(predicted, referenced)
-    lesions_reference, found = _lesions(referenced, predicted)
+    figures = overlap_figures(predicted, referenced, grid.voxel_ml)
+    return {**figures, "assd_mm": surface_distance(predicted, referenced, grid.spacing)}
+
+
+def overlap_figures(predicted: np.ndarray, reference: np.ndarray, voxel_ml: float) -> dict[str, float | int | None]:
+    """Return all figures of :func:`agreement` but the surface distance, of two bool arrays of one shape.
+
+    ``voxel_ml``: volume of a voxel. Crop to :func:`union_box` first where speed matters; the figures stay the same.
+    """
+    tp = int(np.count_nonzero(predicted & reference))
+    fp = int(np.count_nonzero(predicted)) - tp
+    fn = int(np.count_nonzero(reference)) - tp
+    lesions_prediction, right = _lesions(predicted, reference)
+    lesions_reference, found = _lesions(reference, predicted)
     difference = fp - fn
     return {
         "dice": _share(2 * tp, 2 * tp + fp + fn),
@@ -41,33 +50,50 @@ def agreement(prediction: Volume, reference: Volume) -> dict[str, float | int | 
         "true_positives": tp,
         "false_positives": fp,
         "false_negatives": fn,
-        "prediction_ml": (tp + fp) * grid.voxel_ml,
-        "reference_ml": (tp + fn) * grid.voxel_ml,
-        "volume_difference_ml": difference * grid.voxel_ml,
+        "prediction_ml": (tp + fp) * voxel_ml,
+        "reference_ml": (tp + fn) * voxel_ml,
+        "volume_difference_ml": difference * voxel_ml,
         "volume_difference": _share(difference, tp + fn),
         "lesions_prediction": lesions_prediction,
         "lesions_reference": lesions_reference,
         "lesion_tpr": _share(found, lesions_reference),
         "lesion_fdr": _share(lesions_prediction - right, lesions_prediction),
-        "assd_mm": surface_distance(predicted, referenced, grid.spacing),
     }
 
 
 def surface_distance(one: np.ndarray, two: np.ndarray, spacing: np.ndarray) -> float | None:
     """Return the average symmetric surface distance of two masks (bool, same shape) in mm; None when one is empty.
 
-    The surface of a mask are its voxels with at least one of the six face neighbours outside (beyond the edge of the
-    array counts as outside). For every surface voxel of either mask the distance between its centre and that of the
-    nearest surface voxel of the other mask is taken; the answer is the mean over both surfaces together.
+    The mean over both surfaces together, see :func:`surface_distances`.
+    """
+    distances = surface_distances(one, two, spacing)
+    return None if distances is None else float(np.concatenate(distances).mean())
+
+
+def surface_distances(one: np.ndarray, two: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return how far, in mm, each surface voxel of ``one`` lies from the surface of ``two``, and the other way round.
+
+    ``one``, ``two``: bool, same shape; ``spacing``: mm per axis. The surface of a mask are its voxels with at least one
+    of the six face neighbours outside (beyond the edge of the array counts as outside). A distance is that between the
+    centre of a surface voxel and the centre of the nearest surface voxel of the other mask. None when one is empty.
     """
     if not one.any() or not two.any():
         return None
     surfaces = [_surface(one), _surface(two)]
-    distances = [
+    return tuple(
         ndimage.distance_transform_edt(~other, sampling=spacing)[surface]
         for surface, other in zip(surfaces, reversed(surfaces))
-    ]
-    return float(np.concatenate(distances).mean())
+    )
+
+
+def union_box(one: np.ndarray, two: np.ndarray) -> tuple[slice, ...]:
+    """Return the smallest box that holds what either bool array marks, empty slices where nothing is marked."""
+    either = one | two
+    box = []
+    for axis in range(either.ndim):
+        marked = np.flatnonzero(either.any(axis=tuple(a for a in range(either.ndim) if a != axis)))
+        box.append(slice(int(marked[0]), int(marked[-1]) + 1) if marked.size else slice(0, 0))
+    return tuple(box)
 
 
 def _on_one_grid(prediction: Volume, reference: Volume) -> tuple[np.ndarray, np.ndarray, Geometry]:
@@ -82,8 +108,7 @@ def _on_one_grid(prediction: Volume, reference: Volume) -> tuple[np.ndarray, np.
             "compare segmentations of one image."
         )
     masks = [to_canonical(volume.array != 0, *way) for volume, (_, *way) in zip((prediction, reference), grids)]
-    either = masks[0] | masks[1]
-    box = (ndimage.find_objects(either.astype(np.uint8)) or [(slice(0, 0),) * 3])[0]
+    box = union_box(*masks)
     return masks[0][box], masks[1][box], grids[0][0]
 
 

@@ -1,0 +1,62 @@
+"""A whole cached case through a network, as at inference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from LesionSegmentationLib.engine.errors import InputError
+from LesionSegmentationLib.engine.geometry import Geometry
+from LesionSegmentationLib.engine.predict import OUTSIDE_LOGIT, predict
+from LesionSegmentationLib.engine.prepare import Prepared, head_box, head_mask
+from LesionSegmentationLib.engine.process import calibrated
+
+
+def case_logits(
+    network,
+    case,
+    tile: tuple[int, int, int] | None = (96, 96, 96),
+    channels: Sequence[str | int] | None = None,
+    device: str | torch.device = "cpu",
+    intensity: dict | None = None,
+) -> np.ndarray:
+    """Return the fused lesion logits of a cached case, float32 (i, j, k); outside the head far below 0.
+
+    ``case``: patches.Case, or anything with ``image`` (C, i, j, k), already scaled. ``tile``: voxels per axis of one
+    forward pass, None for the whole. ``channels``: those to use, by name (then the case tells its ``channels``) or by
+    index; the others are set to 0, as for a study that lacks them. ``intensity``: the plan's entry, which decides where
+    there is a head. Raises InputError for an unknown channel and for a case without a head.
+    """
+    image = np.array(case.image, np.float32)
+    if channels is not None:
+        kept = _indices(case, channels)
+        image[[n for n in range(len(image)) if n not in kept]] = 0
+    spacing = np.asarray((getattr(case, "facts", None) or {}).get("spacing_mm", (1.0, 1.0, 1.0)), float)
+    geometry = Geometry(image.shape[1:], np.diag([*spacing, 1.0]))
+    inside = head_mask(np.array(case.image[0], np.float32), intensity)
+    crop = head_box(inside, spacing)
+    if crop is None:
+        raise InputError(f"Case {getattr(case, 'id', '')} shows no head: nothing stands out; leave it out.")
+    prepared = Prepared(
+        np.ascontiguousarray(image[(slice(None), *crop)]), inside[crop], crop, geometry, geometry, geometry
+    )
+    logits = np.full(image.shape[1:], OUTSIDE_LOGIT, np.float32)
+    logits[crop] = predict(network, prepared, tile, torch.device(device))[0]
+    return logits
+
+
+def calibrated_probability(logits: np.ndarray, calibration: dict) -> np.ndarray:
+    """Return sigmoid(scale * logit + bias), float32, exactly as the engine does it; ``calibration``: scale and bias."""
+    return calibrated(np.asarray(logits, np.float32), calibration)
+
+
+def _indices(case, channels: Sequence[str | int]) -> set[int]:
+    if all(not isinstance(channel, str) for channel in channels):
+        return {int(channel) for channel in channels}
+    names = list(case.channels)
+    unknown = [channel for channel in channels if channel not in names]
+    if unknown:
+        raise InputError(f"Case {case.id} has no channel {', '.join(map(str, unknown))}; it has {', '.join(names)}.")
+    return {names.index(channel) for channel in channels}

@@ -1,0 +1,38 @@
+"""True and expected figures at a row of settings of one posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from LesionSegmentationLib.engine.geometry import Geometry
+from LesionSegmentationLib.engine.levels import PosteriorRule
+from LesionSegmentationLib.engine.operating_curve import OperatingCurve
+
+from .case_logits import calibrated_probability
+from .figures import figures_of
+
+
+def figures_at(curve: OperatingCurve, reference: np.ndarray, betas: Sequence[float], surfaces: bool = True) -> list:
+    """Return one row for each of ``betas`` (alpha = 1 - beta): beta, threshold, the figures of ``figures_of``, and what
+    the posterior itself expects (``expected_precision``, ``expected_recall``, ``expected_dice``, ``expected_f2``).
+    """
+    rows = []
+    for beta in betas:
+        point = curve.at(1 - beta, beta)
+        figures = figures_of(curve.mask(point), reference, curve.geometry.spacing, surfaces)
+        expected = {f"expected_{name}": getattr(point.figures, name) for name in ("precision", "recall", "dice", "f2")}
+        rows.append({"beta": float(beta), "threshold": point.threshold, **figures, **expected})
+    return rows
+
+
+def figures_at_settings(
+    logits: np.ndarray, mask: np.ndarray, calibration: dict, floor: list, betas: Sequence[float], spacing_mm
+) -> list[dict]:
+    """Return :func:`figures_at` of logits (i, j, k) against ``mask``, after ``calibration`` (scale, bias) and ``floor``
+    ([[rho, level], ...]); ``spacing_mm`` per axis.
+    """
+    posterior = calibrated_probability(logits, calibration)
+    geometry = Geometry(posterior.shape, np.diag([*map(float, spacing_mm), 1.0]))
+    return figures_at(OperatingCurve(posterior, geometry, PosteriorRule(floor)), np.asarray(mask) != 0, betas)
