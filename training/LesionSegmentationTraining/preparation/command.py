@@ -97,13 +97,9 @@ def _jobs(recipe: Recipe, data: Path) -> Iterator[dict]:
         from .synthetic_case import synthetic_jobs
 
         made = synthetic_jobs(recipe.synthetic)
-        twice = {job["id"] for job in made} & {case.id for case in cases} or len({job["id"] for job in made}) < len(
-            made
-        )
-        if twice:
-            raise InputError(
-                "Two patients of the recipe have one id; give the synthetic parts seeds that do not overlap."
-            )
+        ids = [case.id for case in cases] + [job["id"] for job in made]
+        if len(set(ids)) < len(ids):
+            raise InputError("Two patients of the recipe have one id; give the synthetic parts seeds of their own.")
         yield from ({"id": job["id"], "synthetic": job} for job in made)
     elif not cases:
         raise InputError("The recipe names no case: write cases, tables, layouts or synthetic parts.")
