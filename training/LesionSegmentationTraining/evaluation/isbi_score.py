@@ -25,9 +25,9 @@ def isbi_score(figures: dict, correlation: float | None = None, rater_score: flo
 
 
 def volume_correlation(predicted_ml: Sequence[float], reference_ml: Sequence[float]) -> float | None:
-    """Return Pearson's r of two lists of volumes; None for fewer than two cases or a list without spread."""
+    """Return Pearson's r of two lists of volumes; None below three (two always lie on a line) or without spread."""
     one, two = np.asarray(predicted_ml, float), np.asarray(reference_ml, float)
-    if one.size < 2:
+    if one.size < 3:
         return None
     one, two = one - one.mean(), two - two.mean()
     size = np.sqrt((one**2).sum() * (two**2).sum())

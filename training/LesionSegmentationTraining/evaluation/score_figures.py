@@ -51,6 +51,25 @@ def average_precision(probability: np.ndarray, reference: np.ndarray) -> float |
     return float((np.diff(hits, prepend=0) / hits[-1] * (hits / (last + 1))).sum())
 
 
+def precision_recall(probability: np.ndarray, reference: np.ndarray, points: int = 200) -> dict[str, list[float]]:
+    """Return ``precision``, ``recall`` and ``level`` (falling) of {p >= level} for at most ``points`` levels.
+
+    ``probability``, ``reference`` (bool): (n,). Every point is exact; the levels are those that split the recall most
+    evenly. Empty lists without a positive.
+    """
+    if not reference.any():
+        return {"level": [], "precision": [], "recall": []}
+    hits = np.sort(probability[reference])[::-1]
+    levels = np.unique(hits[np.linspace(0, hits.size - 1, points).astype(int)])[::-1]
+    marked = np.sort(probability[probability >= levels[-1]])
+    right, all_marked = (n.size - np.searchsorted(n, levels, side="left") for n in (hits[::-1], marked))
+    return {
+        "level": levels.astype(float).tolist(),
+        "precision": (right / all_marked).tolist(),
+        "recall": (right / hits.size).tolist(),
+    }
+
+
 def reliability(probability: np.ndarray, reference: np.ndarray) -> list[dict]:
     """Return 20 rows, one per equal bin: ``voxels``, ``said`` (sum of p) and ``true`` (lesion voxels), p >= 0.01 only.
 
