@@ -1,0 +1,130 @@
+"""Patches to learn from and whole cases to be judged by, for Lightning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_info
+from torch.utils.data import DataLoader, Sampler
+
+from LesionSegmentationLib.engine.errors import InputError
+
+from ..patches import Case, PatchBatches, build_sampler, open_caches
+
+
+class StepNumbers(Sampler):
+    """The numbers of the batches of one round: round r has r * steps up to (r + 1) * steps.
+
+    Lightning tells the round by ``set_epoch``, also when a run goes on, so that batch n of a run is the same however
+    often the run was interrupted.
+    """
+
+    def __init__(self, steps: int):
+        self.steps, self.epoch = steps, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the numbers of round ``epoch``."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.epoch * self.steps, (self.epoch + 1) * self.steps))
+
+
+class CaseDataModule(pl.LightningDataModule):
+    """Batches from the split "train", whole cases from "validate" and "test".
+
+    Args:
+        caches: cache files that ``prepare`` wrote.
+        patch: voxels per axis, one number or three.
+        batch: patches in a batch, per process.
+        sampler: where patches lie, see ``patches.build_sampler``.
+        augmentation: see ``patches.build_augmentation``; None for none. On a GPU it happens there, else in the workers.
+        weight: the weight map, see ``patches.PatchBatches``; None for none.
+        steps_per_epoch: steps of a round; there is a checkpoint after every round.
+        workers: processes that make batches; 0 makes them in the training process.
+        seed: of all that is drawn for the batches. Batch n depends on the seed, n and the process's rank only.
+        skip_broken: leave out cases that cannot be read, and say so, instead of stopping.
+
+    Raises InputError for a cache without training cases.
+    """
+
+    def __init__(
+        self,
+        caches: list[str],
+        patch: int | list[int] = 96,
+        batch: int = 2,
+        sampler: dict = {"name": "hashemi"},  # noqa: B006 - never changed
+        augmentation: dict | None = None,
+        weight: dict | None = None,
+        steps_per_epoch: int = 100,
+        workers: int = 1,
+        seed: int = 0,
+        skip_broken: bool = False,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        self.tile = (patch,) * 3 if isinstance(patch, int) else tuple(patch)
+
+    def setup(self, stage: str) -> None:
+        """Open the caches; cheap, since they are memory-mapped."""
+        self.cache = open_caches(self.hparams.caches)
+        if stage == "fit":
+            if not self.cache.split("train"):
+                raise InputError(
+                    f"There is no training case in {', '.join(map(str, self.hparams.caches))}; "
+                    "give at least one case the split 'train' and prepare again."
+                )
+            if not self.cache.split("validate"):
+                rank_zero_info("No case has the split 'validate': the run is not judged on the way, and no best kept.")
+
+    def train_dataloader(self) -> DataLoader:
+        """Batches made ahead by the workers."""
+        settings = self.hparams
+        cases = self.cache.split("train")
+        batches = PatchBatches(
+            cases,
+            sampler=build_sampler(settings.sampler, cases, self.tile),
+            patch=self.tile,
+            batch=settings.batch,
+            seed=settings.seed,
+            rank=self.trainer.global_rank,
+            weight=settings.weight,
+        )
+        return DataLoader(
+            batches,
+            batch_size=None,
+            sampler=StepNumbers(settings.steps_per_epoch),
+            num_workers=settings.workers,
+            persistent_workers=settings.workers > 0,
+            pin_memory=self._on_gpu,
+        )
+
+    def val_dataloader(self) -> DataLoader | list:
+        """The whole cases of the split "validate", one by one; nothing where there are none."""
+        return self._whole_cases("validate")
+
+    def test_dataloader(self) -> DataLoader | list:
+        """The whole cases of the split "test"."""
+        return self._whole_cases("test")
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move batches; a whole case is read tile by tile and stays where it is."""
+        return batch if isinstance(batch, Case) else super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+
+    def _whole_cases(self, split: str) -> DataLoader | list:
+        cases: Sequence[Case] = self.cache.split(split)
+        return DataLoader(cases, batch_size=None, collate_fn=_as_it_is) if cases else []
+
+
+def _as_it_is(case: Case) -> Case:
+    return case

@@ -1,0 +1,180 @@
+"""The network, its loss and its optimiser as a Lightning module."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from statistics import fmean
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+
+from LesionSegmentationLib.engine.bridge import to_tensor
+from LesionSegmentationLib.engine.errors import InputError
+from LesionSegmentationLib.engine.geometry import Geometry
+from LesionSegmentationLib.engine.operating_curve import OperatingCurve
+
+from ..evaluation.case_logits import calibrated_probability, case_logits
+from ..evaluation.score_figures import average_precision
+from ..losses import build_loss
+from ..losses.weighted_sum import WeightedSum
+from ..networks import build_training_network
+from .averaged_weights import AveragedWeights
+from .optimisers import build_optimiser
+from .schedules import build_schedule
+
+
+class SegmentationModule(pl.LightningModule):
+    """Learns lesion logits from patches and is judged on whole cases, as at inference, with the averaged weights.
+
+    A batch is {"image": (B, C, P, P, P), "target": (B, 1, P, P, P), "weight": the same or missing}. Whole cases are
+    those of ``CaseDataModule``.
+
+    Args:
+        network: {"name": "unet", ...}, see ``networks.build_training_network``.
+        loss: {"name": "tversky", "alpha": 0.3, "beta": 0.7, ...}; alpha weighs false positives, beta false negatives.
+        optimiser: {"name": "adamw" | "adam" | "sgd", "learning_rate": ..., ...}, or the name of a published setting.
+        schedule: {"name": "cosine" | "polynomial" | "step" | "exponential" | "constant", "warmup": steps, ...}, or the
+            name of a published setting.
+        ema: decay of the running mean of the weights; 0 for none.
+        initial_logit: what the untrained network says everywhere, about; -5 calls lesions rare, as they are.
+        seed: of the first weights and of what is drawn within a step (dropout).
+
+    Raises InputError for names and arguments that are not known. A checkpoint's ``state_dict`` holds the averaged
+    weights under ``network.``; see ``trained_run.load_run``.
+    """
+
+    def __init__(
+        self,
+        network: dict,
+        loss: dict,
+        optimiser: dict | str = {"name": "adamw", "learning_rate": 1e-3},  # noqa: B006 - never changed
+        schedule: dict | str = {"name": "cosine", "warmup": 50},  # noqa: B006
+        ema: float = 0.998,
+        initial_logit: float = -5.0,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        if not 0 <= ema < 1:
+            raise InputError(f"ema lies from 0 (no mean) to below 1; {ema:g} does not.")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = build_training_network(network)
+            _start_at(self.network, initial_logit)
+        self.loss = build_loss(loss)
+        build_optimiser(optimiser, [torch.nn.Parameter(torch.zeros(1))])  # says now what is wrong with them
+        build_schedule(schedule, 1)
+        self._rows: list[dict] = []
+        self._clock: tuple[float, int] | None = None
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Logits (B, 1, i, j, k) of ``image`` (B, C, i, j, k)."""
+        return self.network(image)
+
+    def configure_callbacks(self) -> list:
+        """The running mean, if there is one."""
+        return [AveragedWeights(self.hparams.ema)] if self.hparams.ema else []
+
+    def configure_optimizers(self) -> dict:
+        """Optimiser and, step by step, its learning rate."""
+        optimiser = build_optimiser(self.hparams.optimiser, self.network.parameters())
+        factor = build_schedule(self.hparams.schedule, int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_start(self) -> None:
+        """Start the clock of this process, whatever step the run is at."""
+        self._clock = (time.monotonic(), self.global_step)
+
+    def on_train_batch_start(self, batch: dict, batch_idx: int) -> None:
+        """Seed what is drawn within a step by the step, so that a run that goes on draws the same."""
+        words = np.random.SeedSequence([self.hparams.seed, self.global_step, self.global_rank]).generate_state(2)
+        torch.manual_seed(int(words[0]) << 31 ^ int(words[1]))
+
+    def training_step(self, batch: dict, batch_idx: int) -> dict:
+        """Loss of one batch, its terms and the learning rate it is learnt with."""
+        logits = self.network(batch["image"])
+        loss, terms = self._loss(logits, batch["target"], batch.get("weight"))
+        rate = self.optimizers().param_groups[0]["lr"]
+        self.log("loss", loss, prog_bar=True)
+        self.log("learning_rate", rate)
+        for name, value in terms.items():
+            self.log(name, value)
+        return {"loss": loss, "terms": terms, "learning_rate": rate}
+
+    def on_train_batch_end(self, outputs: dict, batch: dict, batch_idx: int) -> None:
+        """Tell the pace every so many steps."""
+        started, first = self._clock
+        if self.global_step > first and self.global_step % self.trainer.log_every_n_steps == 0:
+            self.log("steps_per_second", (self.global_step - first) / (time.monotonic() - started), prog_bar=True)
+
+    def validation_step(self, case, batch_idx: int) -> None:
+        """Figures of one whole case. With several processes each does all cases: losses add up over processes."""
+        self._rows.append({"patient": case.patient, **self._figures(case)})
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the figures, averaged over the cases of a patient first and then over patients."""
+        self._log_figures("validate")
+
+    def test_step(self, case, batch_idx: int) -> None:
+        """As in validation, on the cases of the split "test"."""
+        self.validation_step(case, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        """As in validation."""
+        self._log_figures("test")
+
+    def _loss(self, logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None):
+        """The loss, and {"term_0_dice": its share, ...} of a sum of losses."""
+        if not isinstance(self.loss, WeightedSum):
+            return self.loss(logits, target, weight), {}
+        names = [f"term_{n}_{term['name']}" for n, term in enumerate(self.hparams.loss["terms"])]
+        values = [factor * loss(logits, target, weight) for factor, loss in zip(self.loss.factors, self.loss.losses)]
+        return sum(values), {name: value.detach() for name, value in zip(names, values)}
+
+    def _figures(self, case) -> dict:
+        logits = case_logits(self.network, case, self.trainer.datamodule.tile, device=self.device)
+        mask = np.array(case.mask)
+        on_device = [to_tensor(array[None, None]).to(self.device) for array in (logits, mask.astype(np.float32))]
+        posterior = calibrated_probability(logits, {"scale": 1.0, "bias": 0.0})
+        curve = OperatingCurve(posterior, Geometry(posterior.shape, np.eye(4)))
+        return {
+            "loss": float(self.loss(*on_device)),
+            "average_precision": average_precision(posterior.ravel(), mask.ravel()),
+            "dice": _dice(curve.mask(curve.at(0.5, 0.5)) != 0, mask),
+            "dice_at_half": _dice(posterior > 0.5, mask),
+        }
+
+    def _log_figures(self, split: str) -> None:
+        for name, value in mean_over_patients(self._rows).items():
+            self.log(f"{split}/{name}", value, prog_bar=name == "average_precision")
+        self._rows.clear()
+
+
+def mean_over_patients(rows: list[dict]) -> dict[str, float]:
+    """Mean of every figure: over the rows of a patient first, then over patients; None and all-None are left out."""
+    figures = {}
+    for name in dict.fromkeys(key for row in rows for key in row if key != "patient"):
+        values = defaultdict(list)
+        for row in rows:
+            if row[name] is not None:
+                values[row["patient"]].append(row[name])
+        if values:
+            figures[name] = fmean(fmean(of_one) for of_one in values.values())
+    return figures
+
+
+def _dice(marked: np.ndarray, mask: np.ndarray) -> float | None:
+    both = int(marked.sum()) + int(mask.sum())
+    return 2 * int((marked & mask).sum()) / both if both else None
+
+
+def _start_at(network: torch.nn.Module, logit: float) -> None:
+    """Set the bias of the last convolution, so that a network need not first push every background voxel down."""
+    if logit:
+        with_bias = [m for m in network.modules() if isinstance(m, torch.nn.Conv3d) and m.bias is not None]
+        if not with_bias:
+            raise InputError("The network has no convolution with a bias to start from; set initial_logit to 0.")
+        torch.nn.init.constant_(with_bias[-1].bias, logit)
