@@ -58,7 +58,7 @@ COLUMNS = (
 )  # fmt: skip
 ROLES = {
     "left out": "Left out of fitting and calibration",
-    "calibration": "Used for the calibration",
+    "watched while fitting": "Watched while fitting (the best checkpoint was chosen by it)",
     "trained on": "Trained on (says little about new images)",
 }
 

@@ -1,0 +1,226 @@
+"""From a checkpoint to a calibrated bundle with its card."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from LesionSegmentationLib import __version__
+from LesionSegmentationLib.engine.bundle import Bundle, write_bundle
+from LesionSegmentationLib.engine.errors import InputError
+from LesionSegmentationLib.engine.prepare import head_mask
+
+from ..evaluation.case_logits import case_logits
+from ..evaluation.settings import figures_at_settings
+from ..fitting.trained_run import TrainedRun, load_run
+from ..patches import Case, CaseCache, open_caches
+from .about import About
+from .calibration import calibration_error, fit_scale_and_bias, reliability
+from .card import write_card
+from .evidence import Evidence, gather
+from .floor import choose_floor
+
+BETAS = (0.3, 0.5, 0.7, 0.8, 0.9)
+# what a bundle remembers of the run's settings, beside what stands in its own entries
+SETTINGS = ("loss", "optimiser", "schedule", "ema", "sampler", "augmentation", "weight", "initial_logit")
+ROLE_OF_SPLIT = {"test": "left out", "validate": "watched while fitting", "train": "trained on"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says about a whole case: ``logits`` float32 (i, j, k), made from ``channels`` alone."""
+
+    case: Case
+    channels: tuple[str, ...]
+    logits: np.ndarray
+    intensity: dict | None
+
+    @property
+    def evidence(self) -> Evidence:
+        """Its voxels within the head, reduced."""
+        inside = head_mask(np.asarray(self.case.image[0], np.float32), self.intensity)
+        return gather(
+            self.logits[inside], self.case.mask[inside], patient=self.case.patient, case=self.case.id,
+            kind=self.case.kind, channels=" + ".join(self.channels),
+        )  # fmt: skip
+
+
+def export_checkpoint(
+    checkpoint: Path,
+    caches: Sequence[Path],
+    bundle: Path,
+    about: About,
+    *,
+    real_weight: float = 1.0,
+    device: str = "cpu",
+    say: Callable[[str], None] = print,
+) -> Bundle:
+    """Calibrate the averaged weights of ``checkpoint``, measure them, and write the folder ``bundle``.
+
+    Scale, bias and floor come from the whole, naturally sampled cases of the split "calibrate" (a real one counts
+    ``real_weight`` times a made-up one), with all channels and with the required one alone. Figures are measured on the
+    split "test", and for comparison on the real cases of the fit, each row with its role.
+    Without calibration cases the bundle says that it is uncalibrated. Weights are stored as float16.
+
+    Raises InputError when ``bundle`` exists, when its name is not that of ``about``, or when a patient is in several
+    splits: a figure is never quoted for a patient that scale, bias or floor were fitted on.
+    """
+    if bundle.name != about.name:
+        raise InputError(f"The bundle's folder is called {bundle.name}, the model '{about.name}'; give both one name.")
+    if bundle.exists():
+        raise InputError(f"{bundle} exists already; remove it or give the new bundle another name.")
+    run = load_run(checkpoint)
+    cache = open_caches(caches)
+    _check_patients(cache)
+    network = run.network().to(torch.device(device))
+    intensity = _recipe(cache).get("intensity")
+
+    def answers(cases: Sequence[Case]) -> Iterator[Answer]:
+        for case in cases:
+            for channels in _channel_sets(case, cache.channels):
+                say(f"{case.id} ({', '.join(channels)})")
+                kept = [cache.channels.index(name) for name in channels]
+                logits = case_logits(network, case, run.patch, kept, device, intensity)
+                yield Answer(case, channels, logits, intensity)
+
+    evidence = [answer.evidence for answer in answers(cache.split("calibrate"))]
+    calibration = _calibration(evidence, real_weight)
+    scale, bias = calibration["scale"], calibration["bias"]
+    floor = choose_floor(evidence, scale, bias, float(np.prod(cache.spacing_mm)) / 1000)
+    figures, left_out = [], []
+    for answer in answers(_measured(cache)):
+        role = ROLE_OF_SPLIT[answer.case.split]
+        if role == "left out":
+            left_out.append(answer.evidence)
+        rows = figures_at_settings(answer.logits, answer.case.mask, calibration, floor, BETAS, cache.spacing_mm)
+        names = {"patient": answer.case.patient, "case": answer.case.id, "role": role, "kind": answer.case.kind}
+        figures += [{**names, "channels": " + ".join(answer.channels), **row} for row in rows]
+    if left_out:
+        calibration["error_left_out"] = calibration_error(left_out, scale, bias)
+        calibration["reliability_left_out"] = reliability(left_out, scale, bias)
+    description = {
+        "name": about.name, "version": about.version, "title": about.title or about.task, "task": about.task,
+        "licence": about.licence, **run.runtime,
+        "channels": [{"name": name, "required": n == 0} for n, name in enumerate(cache.channels)],
+        "network": run.network_spec, "plan": _plan(cache, run), "calibration": calibration, "floor": floor,
+        "training": _training(run, cache), "figures": [row for row in figures if row["kind"] == "real"],
+    }  # fmt: skip
+    weights = {name: value.half() if value.is_floating_point() else value for name, value in run.weights.items()}
+    shown = {"figures": [row for row in figures if row["kind"] == "real" or row["role"] == "left out"]}
+    return write_bundle(bundle, description, weights, write_card(about, description | shown, _data(cache)))
+
+
+def _channel_sets(case: Case, channels: Sequence[str]) -> list[tuple[str, ...]]:
+    """All channels that the case has, and the required one alone."""
+    there = tuple(name for n, name in enumerate(channels) if n == 0 or case.image[n].any())
+    return list(dict.fromkeys([there, there[:1]]))
+
+
+def _measured(cache: CaseCache) -> list[Case]:
+    """The cases left out, then the real ones fitted on, for comparison; never those of the calibration."""
+    seen = [case for split in ("validate", "train") for case in cache.split(split) if case.kind == "real"]
+    return [*cache.split("test"), *seen]
+
+
+def _calibration(evidence: list[Evidence], real_weight: float) -> dict:
+    if not evidence:
+        return {"scale": 1.0, "bias": 0.0, "fitted_on": None}
+    scale, bias = fit_scale_and_bias(evidence, real_weight)
+    kinds = Counter(case.kind for case in {case.case: case for case in evidence}.values())
+    whole = ", ".join(f"{count} {'made-up' if kind == 'synthetic' else kind}" for kind, count in sorted(kinds.items()))
+    return {
+        "scale": scale, "bias": bias,
+        "error": calibration_error(evidence, scale, bias),
+        "error_uncalibrated": calibration_error(evidence, 1.0, 0.0),
+        "reliability": reliability(evidence, scale, bias),
+        "fitted_on": f"{sum(kinds.values())} whole cases ({whole}), with all channels and with the first alone",
+    }  # fmt: skip
+
+
+def _plan(cache: CaseCache, run: TrainedRun) -> dict:
+    recipe = _recipe(cache)
+    plan = {
+        "spacing_mm": list(cache.spacing_mm),
+        "spacing_tolerance": recipe.get("spacing_tolerance", 0.15),
+        "tile": list(run.patch),
+    }
+    return plan if recipe.get("intensity") is None else {**plan, "intensity": recipe["intensity"]}
+
+
+def _training(run: TrainedRun, cache: CaseCache) -> dict:
+    settings = run.hyper_parameters
+    return {
+        "loss": loss_in_words(run.loss), **_weights_of_errors(run.loss), "data": " ".join(_data(cache)),
+        "steps": run.step, "patch": list(run.patch), "batch": settings["batch"], "seed": settings["seed"],
+        "weights": sum(value.numel() for value in run.weights.values()), "code_version": __version__,
+        "settings": {key: settings[key] for key in SETTINGS if key in settings},
+    }  # fmt: skip
+
+
+def loss_in_words(loss: dict) -> str:
+    """A loss specification as a reader of the card wants it: "25 x cross_entropy + tversky (alpha 0.5, beta 0.5)"."""
+    arguments = {key: value for key, value in loss.items() if key not in ("name", "factor", "terms")}
+    said = ", ".join(f"{key} {value}" for key, value in arguments.items())
+    if "terms" in loss:
+        words = " + ".join(loss_in_words(term) for term in loss["terms"])
+    else:
+        words = loss["name"] + (f" ({said})" if said else "")
+    factor = loss.get("factor", 1)
+    return words if factor == 1 else f"{factor:g} x {words}"
+
+
+def _weights_of_errors(loss: dict) -> dict:
+    """``alpha`` and ``beta`` of the loss, or of the first term of a sum that has them."""
+    for term in [loss, *loss.get("terms", [])]:
+        if "alpha" in term and "beta" in term:
+            return {"alpha": term["alpha"], "beta": term["beta"]}
+        if "fbeta" in term:
+            square = term["fbeta"] ** 2
+            return {"alpha": 1 / (1 + square), "beta": square / (1 + square)}
+    return {}
+
+
+def _data(cache: CaseCache) -> list[str]:
+    """What each split holds, one sentence each."""
+    verbs = {
+        "train": "Fitted on",
+        "validate": "Watched while fitting",
+        "calibrate": "Calibrated on",
+        "test": "Left out",
+    }
+    lines = []
+    for split, verb in verbs.items():
+        cases = cache.split(split)
+        made = sum(case.kind == "synthetic" for case in cases)
+        real = [case.id for case in cases if case.kind == "real"]
+        parts = [f"{made} made-up patients"] * (made > 0) + [f"{len(real)} real cases ({_some(real)})"] * (
+            len(real) > 0
+        )
+        if parts:
+            lines.append(f"{verb}: {' and '.join(parts)}.")
+    return lines
+
+
+def _some(names: list[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _recipe(cache: CaseCache) -> dict:
+    return cache.facts.get("recipe", {})
+
+
+def _check_patients(cache: CaseCache) -> None:
+    """Raise InputError where a patient is in two splits."""
+    splits: dict[str, str] = {}
+    for case in cache.cases:
+        first = splits.setdefault(case.patient, case.split)
+        if first != case.split:
+            raise InputError(
+                f"Patient {case.patient} is in the splits {first} and {case.split}; prepare again with one split each, "
+                "or the figures would be measured on what the model has seen."
+            )
