@@ -35,7 +35,7 @@ def operating_curves(path: Path, cases: Sequence[dict]) -> None:
                 at = (row["recall"], row["precision"])
                 axes.annotate(f"β {row['beta']:g}", at, (4, 4), textcoords="offset points", fontsize=7, color=colour)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-    if 0 < len(cases) <= _MANY:
+    if len(cases) <= _MANY and axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7, frameon=False, loc="lower left")
     _save(figure, path)
 
@@ -51,7 +51,7 @@ def froc_curve(path: Path, summary: dict) -> None:
     if summary["interval"]:
         text += " ({:.3f} to {:.3f})".format(*summary["interval"])
     axes.set(xlim=(0, limit), ylim=(0, 1.02))
-    axes.text(0.97, 0.05, f"{text}\n{summary['lesions']} lesions, {summary['images']} images", fontsize=8,
+    axes.text(0.97, 0.05, f"{text}\nlesions: {summary['lesions']}, images: {summary['images']}", fontsize=8,
               transform=axes.transAxes, ha="right", color=INK)  # fmt: skip
     _save(figure, path)
 
@@ -68,7 +68,9 @@ def reliability_diagram(path: Path, rows: Sequence[dict], error: float | None) -
     below.spines["top"].set_visible(False)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     if error is not None:
-        axes.text(0.04, 0.93, f"calibration error {error:.3f}", transform=axes.transAxes, fontsize=8, color=INK)
+        axes.text(
+            0.97, 0.05, f"calibration error {error:.3f}", transform=axes.transAxes, fontsize=8, color=INK, ha="right"
+        )
     _save(figure, path)
 
 
@@ -88,7 +90,7 @@ def volumes(path: Path, rows: Sequence[dict], title: str = "") -> None:
     difference = one - two
     right.axhline(0, color=GREY, lw=1)
     right.plot((one + two) / 2, difference, "o", color=BLUE, ms=5)
-    right.set(xlabel="mean of both (ml)", ylabel="marked - true (ml)")
+    right.set(xlim=(0, end), xlabel="mean of both (ml)", ylabel="marked - true (ml)")
     right.set_title("Difference (Bland-Altman)", fontsize=10)
     if difference.size >= 10:
         mean, spread = difference.mean(), 1.96 * difference.std(ddof=1)

@@ -41,14 +41,10 @@ def average_precision(probability: np.ndarray, reference: np.ndarray) -> float |
     """
     if not reference.any():
         return None
-    # below the last positive the recall stays at 1 and nothing is added
-    relevant = probability >= probability[reference].min()
-    p, y = probability[relevant], reference[relevant]
-    order = np.argsort(-p, kind="stable")
-    p, y = p[order], y[order]
-    last = np.append(np.flatnonzero(p[1:] != p[:-1]), p.size - 1)
-    hits = np.cumsum(y)[last]
-    return float((np.diff(hits, prepend=0) / hits[-1] * (hits / (last + 1))).sum())
+    # recall rises only at the levels of positives
+    levels, fresh = np.unique(probability[reference], return_counts=True)
+    hits = np.cumsum(fresh[::-1])
+    return float((fresh[::-1] * hits / _reaching(probability, levels[::-1])).sum() / hits[-1])
 
 
 def precision_recall(probability: np.ndarray, reference: np.ndarray, points: int = 200) -> dict[str, list[float]]:
@@ -61,11 +57,10 @@ def precision_recall(probability: np.ndarray, reference: np.ndarray, points: int
         return {"level": [], "precision": [], "recall": []}
     hits = np.sort(probability[reference])[::-1]
     levels = np.unique(hits[np.linspace(0, hits.size - 1, points).astype(int)])[::-1]
-    marked = np.sort(probability[probability >= levels[-1]])
-    right, all_marked = (n.size - np.searchsorted(n, levels, side="left") for n in (hits[::-1], marked))
+    right = _reaching(hits, levels)
     return {
         "level": levels.astype(float).tolist(),
-        "precision": (right / all_marked).tolist(),
+        "precision": (right / _reaching(probability, levels)).tolist(),
         "recall": (right / hits.size).tolist(),
     }
 
@@ -104,3 +99,9 @@ def calibration_error(tables: Sequence[list[dict]]) -> float | None:
     rows = pooled(tables, BINS)
     voxels = sum(row["voxels"] for row in rows)
     return sum(row["voxels"] * abs(row["said"] - row["true"]) for row in rows) / voxels if voxels else None
+
+
+def _reaching(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """How many of ``values`` are at least as high as each of the falling ``levels``; sorts only those that matter."""
+    relevant = np.sort(values[values >= levels[-1]])
+    return relevant.size - np.searchsorted(relevant, levels, side="left")

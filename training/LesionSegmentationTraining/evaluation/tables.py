@@ -15,6 +15,7 @@ from LesionSegmentationLib.engine.errors import InputError
 # What a person reads first, with its title and form.
 COLUMNS = {
     "dice": ("Dice", "{:.3f}"),
+    "expected_dice": ("(expected)", "{:.3f}"),
     "precision": ("PPV", "{:.3f}"),
     "recall": ("sensitivity", "{:.3f}"),
     "f2": ("F2", "{:.3f}"),
