@@ -43,5 +43,10 @@ class AveragedWeights(WeightAveraging):
         """Follow the module to its device, to which it moves after ``setup``."""
         self._average_model.to(pl_module.device)
 
+    def on_load_checkpoint(self, trainer, pl_module, checkpoint: dict) -> None:
+        """Take both sets of weights for fitting; for anything else the averaged ones are loaded already."""
+        if self._average_model is not None:
+            super().on_load_checkpoint(trainer, pl_module, checkpoint)
+
     def on_train_end(self, trainer, pl_module) -> None:
         """Leave the learning weights where they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -18,22 +18,19 @@ from ..patches import Case, PatchBatches, build_sampler, open_caches
 class StepNumbers(Sampler):
     """The numbers of the batches of one round: round r has r * steps up to (r + 1) * steps.
 
-    Lightning tells the round by ``set_epoch``, also when a run goes on, so that batch n of a run is the same however
-    often the run was interrupted.
+    ``rounds_done()`` is asked whenever a round begins. Lightning's own ``set_epoch`` comes too late for a run that goes
+    on: by then the workers are making the batches of round 0.
     """
 
-    def __init__(self, steps: int):
-        self.steps, self.epoch = steps, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the numbers of round ``epoch``."""
-        self.epoch = epoch
+    def __init__(self, steps: int, rounds_done: Callable[[], int]):
+        self.steps, self.rounds_done = steps, rounds_done
 
     def __len__(self) -> int:
         return self.steps
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.epoch * self.steps, (self.epoch + 1) * self.steps))
+        first = self.rounds_done() * self.steps
+        return iter(range(first, first + self.steps))
 
 
 class CaseDataModule(pl.LightningDataModule):
@@ -99,11 +96,22 @@ class CaseDataModule(pl.LightningDataModule):
         return DataLoader(
             batches,
             batch_size=None,
-            sampler=StepNumbers(settings.steps_per_epoch),
+            sampler=StepNumbers(settings.steps_per_epoch, self._rounds_done),
             num_workers=settings.workers,
             persistent_workers=settings.workers > 0,
             pin_memory=self._on_gpu,
         )
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run; -1 for a run without end.
+
+        Lightning's ``estimated_stepping_batches`` would start the workers before the checkpoint is read.
+        """
+        trainer = self.trainer
+        by_rounds = trainer.max_epochs * self.hparams.steps_per_epoch // trainer.accumulate_grad_batches
+        limits = [limit for limit in (trainer.max_steps, by_rounds) if limit >= 0]
+        return min(limits, default=-1)
 
     def val_dataloader(self) -> DataLoader | list:
         """The whole cases of the split "validate", one by one; nothing where there are none."""
@@ -116,6 +124,9 @@ class CaseDataModule(pl.LightningDataModule):
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move batches; a whole case is read tile by tile and stays where it is."""
         return batch if isinstance(batch, Case) else super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def _rounds_done(self) -> int:
+        return self.trainer.fit_loop.epoch_progress.current.processed
 
     @property
     def _on_gpu(self) -> bool:

@@ -105,7 +105,7 @@ class RunCheckpoints(Checkpoint):
         self.best_score = score if better else before
         folder = Path(trainer.default_root_dir)
         try:
-            trainer.save_checkpoint(folder / LAST)
+            trainer.save_checkpoint(folder / LAST, weights_only=False)
             if better and trainer.is_global_zero:
                 _copy(folder / LAST, folder / BEST)
         except InputError:
@@ -142,3 +142,9 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def best_score_of(path: Path) -> float | None:
+    """Return the best score that the run of the checkpoint ``path`` has had so far; None if it was never judged."""
+    callbacks = torch.load(path, map_location="cpu", weights_only=True).get("callbacks", {})
+    return next((state["best_score"] for name, state in callbacks.items() if name == RunCheckpoints.__qualname__), None)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningCLI
 
 from LesionSegmentationLib.engine.errors import InputError
@@ -85,11 +89,13 @@ class FittingCommand(LightningCLI):
         raise InputError(f"There is no checkpoint {paths[-1]}; fit first, or name one with --ckpt_path.")
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], callbacks: Sequence[Callback] = ()) -> int:
     """Run ``arguments``: "fit", "validate", "test" or "export" and its options; answers the exit code.
 
-    0: done; 2: the settings or the data cannot be used, with one sentence on stderr.
+    ``callbacks``: further ones for the Trainer. 0: done; 2: the settings or the data cannot be used, with one sentence
+    on stderr.
     """
+    _leave_out_what_is_no_concern_of_the_user()
     try:
         if arguments[:1] == ["export"]:
             _export(arguments[1:])
@@ -98,7 +104,7 @@ def main(arguments: list[str]) -> int:
                 SegmentationModule,
                 CaseDataModule,
                 args=arguments,
-                trainer_defaults={**TRAINER_DEFAULTS, "callbacks": [CurveFile()]},
+                trainer_defaults={**TRAINER_DEFAULTS, "callbacks": [CurveFile(), *callbacks]},
                 seed_everything_default=0,
                 save_config_kwargs={"overwrite": True},
                 auto_configure_optimizers=False,
@@ -132,6 +138,18 @@ def _export(arguments: list[str]) -> None:
     export_checkpoint(
         options.checkpoint, caches, options.bundle, about, real_weight=options.real_weight, device=options.device
     )
+
+
+def _leave_out_what_is_no_concern_of_the_user() -> None:
+    """Silence Lightning's advertisement and what it says about its own code and how it is called."""
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec")
+    rank_zero = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    rank_zero.addFilter(_is_no_advertisement)
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    return "Tip: For seamless" not in record.getMessage()
 
 
 def _check_same_network(checkpoint: str, model: SegmentationModule) -> None:

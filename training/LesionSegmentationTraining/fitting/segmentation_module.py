@@ -80,7 +80,7 @@ class SegmentationModule(pl.LightningModule):
     def configure_optimizers(self) -> dict:
         """Optimiser and, step by step, its learning rate."""
         optimiser = build_optimiser(self.hparams.optimiser, self.network.parameters())
-        factor = build_schedule(self.hparams.schedule, int(self.trainer.estimated_stepping_batches))
+        factor = build_schedule(self.hparams.schedule, self.trainer.datamodule.steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
