@@ -5,7 +5,7 @@ import torch
 
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.networks import build_network
-from LesionSegmentationLib.engine.networks.unet import _fold, _unfold
+from LesionSegmentationLib.engine.networks.voxel_folding import fold, unfold
 
 SPECIFICATIONS = [
     {"name": "unet", "in_channels": 2, "features": [4, 8, 12]},
@@ -27,7 +27,7 @@ def test_logits_have_the_shape_of_the_image_and_every_weight_learns(specificatio
 
 def test_fold_and_unfold_are_inverse():
     x = torch.randn(2, 1, 6, 4, 8)
-    assert torch.equal(_unfold(_fold(x)), x)
+    assert torch.equal(unfold(fold(x)), x)
 
 
 def test_the_published_densenet_can_be_built():

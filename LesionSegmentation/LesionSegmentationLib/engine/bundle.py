@@ -194,7 +194,7 @@ def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: 
 
 
 def _check_description(description: dict, name: str) -> None:
-    from .networks import NETWORKS
+    from .networks import known_networks
 
     if not isinstance(description, dict):
         raise InputError(f"bundle.json of '{name}' is not a JSON object.")
@@ -221,10 +221,10 @@ def _check_description(description: dict, name: str) -> None:
     if not isinstance(weights, str) or not weights or Path(weights).name != weights:
         raise InputError(f"In bundle.json of '{name}' the weights file is not a plain file name.")
     network = description["network"]["name"]
-    if not isinstance(network, str) or network not in NETWORKS:
+    if network not in known_networks():
         raise InputError(
             f"Bundle '{name}' asks for the network '{network}', which is unknown; "
-            f"the known ones are {', '.join(sorted(NETWORKS))}."
+            f"the known ones are {', '.join(known_networks())}."
         )
     channels = description["channels"]
     if not channels or not all(isinstance(c, dict) and {"name", "required"} <= c.keys() for c in channels):

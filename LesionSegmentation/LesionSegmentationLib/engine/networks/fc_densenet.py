@@ -13,7 +13,7 @@ class FCDenseNet(nn.Module):
     bottleneck block comes on top). ``compression``: share of the channels that a transition down keeps. ``dropout``:
     drop probability in each layer. ``first_features``: channels of the first convolution.
     On the up path only the channels that a block has newly made are up-sampled (Jegou et al. 2017, section 3.2).
-    Hashemi et al. 2019 used growth 12, 4 layers a block and 11 blocks in all: ``blocks=5``.
+    The published settings are ``presets``.
     """
 
     def __init__(self, in_channels, growth=12, layers=4, blocks=5, compression=0.5, dropout=0.2, first_features=32):
@@ -36,6 +36,11 @@ class FCDenseNet(nn.Module):
             self.grow.append(nn.ConvTranspose3d(new, new, 2, stride=2))
             self.up.append(_DenseBlock(new + skip_width, growth, layers, dropout))
         self.head = nn.Conv3d(2 * new + skip_widths[0], 1, 1)
+
+    @property
+    def output_bias(self) -> nn.Parameter:
+        """What is added to the logits last."""
+        return self.head.bias
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         x = self.first(image)
