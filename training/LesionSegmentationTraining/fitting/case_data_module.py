@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch.utils.data import DataLoader, Sampler
 
 from LesionSegmentationLib.engine.errors import InputError
 
 from ..patches import Case, PatchBatches, build_sampler, open_caches
+from ..patches.patch_batches import finish
 
 
 class StepNumbers(Sampler):
@@ -41,12 +42,13 @@ class CaseDataModule(pl.LightningDataModule):
         patch: voxels per axis, one number or three.
         batch: patches in a batch, per process.
         sampler: where patches lie, see ``patches.build_sampler``.
-        augmentation: see ``patches.build_augmentation``; None for none. On a GPU it happens there, else in the workers.
+        augmentation: see ``patches.augmentation.build_augmentation``; None for none. On a GPU it happens
+            there, else in the workers.
         weight: the weight map, see ``patches.PatchBatches``; None for none.
         steps_per_epoch: steps of a round; there is a checkpoint after every round.
         workers: processes that make batches; 0 makes them in the training process.
         seed: of all that is drawn for the batches. Batch n depends on the seed, n and the process's rank only.
-        skip_broken: leave out cases that cannot be read, and say so, instead of stopping.
+        skip_broken: leave out damaged cases, name and count them in a warning, instead of stopping.
 
     Raises InputError for a cache without training cases.
     """
@@ -84,7 +86,7 @@ class CaseDataModule(pl.LightningDataModule):
         """Batches made ahead by the workers."""
         settings = self.hparams
         cases = self.cache.split("train")
-        batches = PatchBatches(
+        batches = self._batches = PatchBatches(
             cases,
             sampler=build_sampler(settings.sampler, cases, self.tile),
             patch=self.tile,
@@ -92,6 +94,9 @@ class CaseDataModule(pl.LightningDataModule):
             seed=settings.seed,
             rank=self.trainer.global_rank,
             weight=settings.weight,
+            augmentation=settings.augmentation,
+            on_device=self._on_gpu,
+            skip_broken=settings.skip_broken,
         )
         return DataLoader(
             batches,
@@ -125,6 +130,13 @@ class CaseDataModule(pl.LightningDataModule):
         """Move batches; a whole case is read tile by tile and stays where it is."""
         return batch if isinstance(batch, Case) else super().transfer_batch_to_device(batch, device, dataloader_idx)
 
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Resample and augment on the GPU what the workers left for it; without gradients."""
+        if not self._on_gpu or isinstance(batch, Case):
+            return batch
+        with torch.no_grad():
+            return finish(batch, self.tile, self._batches.augmentation, self.hparams.weight)
+
     def _rounds_done(self) -> int:
         return self.trainer.fit_loop.epoch_progress.current.processed
 
@@ -133,8 +145,18 @@ class CaseDataModule(pl.LightningDataModule):
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
     def _whole_cases(self, split: str) -> DataLoader | list:
-        cases: Sequence[Case] = self.cache.split(split)
+        cases = [case for case in self.cache.split(split) if self._is_whole(case)]
         return DataLoader(cases, batch_size=None, collate_fn=_as_it_is) if cases else []
+
+    def _is_whole(self, case: Case) -> bool:
+        try:
+            case.verify()
+        except InputError as error:
+            if not self.hparams.skip_broken:
+                raise
+            rank_zero_warn(f"Left out of '{case.split}': {error}")
+            return False
+        return True
 
 
 def _as_it_is(case: Case) -> Case:

@@ -111,7 +111,7 @@ def main(arguments: list[str], callbacks: Sequence[Callback] = ()) -> int:
                 parser_kwargs={"prog": "LesionSegmentationTraining"},
             )
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         return 2
     except SystemExit as end:
         return int(end.code or 0)
@@ -138,6 +138,11 @@ def _export(arguments: list[str]) -> None:
     export_checkpoint(
         options.checkpoint, caches, options.bundle, about, real_weight=options.real_weight, device=options.device
     )
+
+
+def _sentence(error: InputError) -> str:
+    """The sentence of an error; one from a worker process comes with the trace of that process before it."""
+    return str(error).strip().splitlines()[-1].split("InputError: ")[-1]
 
 
 def _leave_out_what_is_no_concern_of_the_user() -> None:
