@@ -16,9 +16,9 @@ class SalehiUNet(nn.Module):
     one logit here is their difference.
 
     ``first_features``: channels of the first level. ``levels``: levels, pooling between them. ``convolutions``: per
-    level. ``norm``: see ``normalisation``; theirs has none. How many features and levels they used is not known to us; the
-    defaults are those of the 3D U-Net in the code that the group released in 2019 (six levels, 8 to 256 channels); the
-    paper's volumes of 128 x 224 x 256 voxels are multiples of its 32.
+    level. ``norm``: see ``normalisation``; theirs has none. How many features and levels they used is not known to
+    us; the defaults are those of the 3D U-Net in the code that the group released in 2019 (six levels, 8 to 256
+    channels); the paper's volumes of 128 x 224 x 256 voxels are multiples of its 32.
     """
 
     def __init__(
