@@ -15,7 +15,6 @@ from LesionSegmentationTraining.fitting.segmentation_module import SegmentationM
 from LesionSegmentationTraining.fitting.trained_run import load_run
 from training.fitting.conftest import write_cache
 
-
 RATE = {"name": "adamw", "learning_rate": 0.04}
 
 
@@ -40,7 +39,8 @@ def _copy(network):
 
 
 def test_the_loss_falls_and_the_folder_holds_the_run(fit):
-    code, folder = fit(changes={"trainer": {"max_epochs": 12, "check_val_every_n_epoch": 6}, "model": {"optimiser": RATE}})
+    trainer = {"max_epochs": 12, "check_val_every_n_epoch": 6}
+    code, folder = fit(changes={"trainer": trainer, "model": {"optimiser": RATE}})
     assert code == 0
     rows = read_curve(folder / "curve.csv")
     assert [int(row["step"]) for row in rows] == list(range(1, 61))

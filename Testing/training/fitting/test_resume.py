@@ -17,14 +17,6 @@ from LesionSegmentationTraining.fitting.trained_run import load_run
 DROPOUT = {
     "name": "fc_densenet", "in_channels": 2, "growth": 4, "layers": 1, "blocks": 2, "dropout": 0.3, "first_features": 4,
 }  # fmt: skip
-    "name": "fc_densenet",
-    "in_channels": 2,
-    "growth": 4,
-    "layers": 1,
-    "blocks": 2,
-    "dropout": 0.3,
-    "first_features": 4,
-}
 
 
 @pytest.fixture
