@@ -1,4 +1,4 @@
-"""The cache file: what is written is read, by the safetensors library too; damage is named; a full disk leaves nothing."""
+"""The cache file: what is written is read, also by the safetensors library; a full disk leaves nothing."""
 
 import errno
 import pickle

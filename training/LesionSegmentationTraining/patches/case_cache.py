@@ -1,9 +1,11 @@
 """Prepared cases in one file: a training starts in seconds and can be carried to another machine.
 
-The file is a safetensors file (see ``cache_file``). A case has ``<id>/image`` float16 (C, i, j, k), as the network sees
-it; ``<id>/lesions`` uint16 (i, j, k), the number 1..K of the lesion, 0 for background; ``<id>/sizes`` int64 (K,), voxels
-of each lesion in the whole image; ``<id>/voxels`` uint16 (n, 3), the lesion voxels, lesion by lesion. The metadata hold
-channels, spacing, facts and what is known of each case, with the checksums of its arrays.
+The file is a safetensors file (see ``cache_file``). A case has
+- ``<id>/image``: float16 (C, i, j, k), as the network sees it;
+- ``<id>/lesions``: uint16 (i, j, k), the number 1..K of the lesion, 0 for background;
+- ``<id>/sizes``: int64 (K,), voxels of each lesion in the whole image;
+- ``<id>/voxels``: uint16 (n, 3), the lesion voxels, lesion by lesion.
+The metadata hold channels, spacing, facts and what is known of each case, with the checksums of its arrays.
 """
 
 from __future__ import annotations
