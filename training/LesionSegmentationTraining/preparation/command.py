@@ -165,6 +165,8 @@ def _outcome(future, case: str, broken: dict[str, str]) -> str:
 
 def _one_thread() -> None:
     """Processes share the cores among themselves."""
+    import SimpleITK as sitk
     import torch
 
     torch.set_num_threads(1)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

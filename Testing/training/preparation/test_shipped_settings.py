@@ -1,0 +1,31 @@
+"""The settings that ship are understood: every network, loss, sampler and augmentation in them can be made."""
+
+import pytest
+import yaml
+
+from LesionSegmentationTraining.export.about import read_about
+from LesionSegmentationTraining.fitting.optimisers import build_optimiser
+from LesionSegmentationTraining.fitting.schedules import build_schedule
+from LesionSegmentationTraining.losses import build_loss
+from LesionSegmentationTraining.networks import build_training_network
+from LesionSegmentationTraining.patches import SAMPLERS
+from LesionSegmentationTraining.patches.augmentation import build_augmentation
+
+NAMES = ["tutorial-fit", "salehi-2017", "hashemi-2019", "shirokikh-2020", "eelbode-2020"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_settings_of_a_fit_can_be_made(pytestconfig, name):
+    settings = yaml.safe_load((pytestconfig.rootpath / "training" / "configs" / f"{name}.yaml").read_text())
+    model, data = settings["model"], settings["data"]
+    network = build_training_network(model["network"])
+    build_loss(model["loss"])
+    build_optimiser(model["optimiser"], network.parameters())
+    assert build_schedule(model["schedule"], 1000)(0) > 0
+    assert data["sampler"]["name"] in SAMPLERS
+    build_augmentation(data.get("augmentation"))
+    assert data["patch"] % network.multiple == 0
+
+
+def test_the_description_of_the_tutorial_is_understood(pytestconfig):
+    assert read_about(pytestconfig.rootpath / "training" / "configs" / "tutorial-about.yaml").name == "tutorial"
