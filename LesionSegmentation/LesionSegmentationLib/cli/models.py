@@ -46,6 +46,7 @@ def _row(bundle) -> dict:
         "training_alpha": training.get("alpha"),
         "training_beta": training.get("beta"),
         "calibration_error": description["calibration"].get("error"),
+        "runtime": bundle.runtime,
         "state": "ok",
     }
 
@@ -68,4 +69,6 @@ def _print_row(row: dict) -> None:
     print(f"  licence            {row['licence']}")
     print(f"  training weights   {trained}")
     print(f"  calibration error  {error}")
+    if row["runtime"] != "engine":
+        print(f"  runs with          {row['runtime']}, in a process of its own")
     print("  checksum           ok")

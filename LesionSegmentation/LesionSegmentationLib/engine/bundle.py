@@ -11,10 +11,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import __version__
 from .checksum import sha256_of
 from .errors import InputError
 from .intensity import check_intensity
 from .prepare import Plan
+from .runtimes import ENGINE, RUNTIMES
 
 SCHEMA = 1
 MODELS_VARIABLE = "LESION_SEGMENTATION_MODELS"
@@ -55,6 +57,11 @@ class Bundle:
         return self.description["weights"]["sha256"]
 
     @property
+    def runtime(self) -> str:
+        """What runs the network: ``engine``, or a key of ``runtimes.RUNTIMES``."""
+        return self.description.get("runtime", ENGINE)
+
+    @property
     def channels(self) -> list[tuple[str, bool]]:
         """The input channels in the network's order, each with whether it is required."""
         return [(channel["name"], bool(channel["required"])) for channel in self.description["channels"]]
@@ -72,23 +79,20 @@ class Bundle:
         )
 
     def network(self):
-        """Return the trained network in evaluation mode, float32 on the CPU."""
-        from safetensors.torch import load_file
+        """Return the trained network in evaluation mode, float32 on the CPU.
 
+        One that another runtime runs is a ``foreign_network.ForeignNetwork``, with a process of its own to be closed.
+        Raises InputError when the weights do not fit or the runtime cannot run it.
+        """
+        network, weights = self.description["network"], self.folder / self.description["weights"]["file"]
+        if self.runtime != ENGINE:
+            from .foreign_network import ForeignNetwork
+
+            return ForeignNetwork(self.runtime, self.name, network, weights)
         from .networks import build_network
+        from .networks.weights import load_weights
 
-        network = build_network(self.description["network"])
-        weights = load_file(str(self.folder / self.description["weights"]["file"]))
-        try:
-            network.load_state_dict(
-                {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-            )
-        except RuntimeError as error:
-            raise InputError(
-                f"The weights of bundle '{self.name}' do not fit its network '{self.description['network']['name']}'; "
-                "the bundle is damaged, install it again."
-            ) from error
-        return network.eval()
+        return load_weights(build_network(network), weights, self.name)
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,8 @@ def _load_installed(folder: Path) -> Bundle:
 def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: str) -> Bundle:
     """Write a bundle beside ``folder`` and rename it into place; returns it verified.
 
-    ``description`` is bundle.json without ``schema`` and ``weights``. An existing ``folder`` is refused.
+    ``description`` is bundle.json without ``schema`` and ``weights``; ``runtime`` may be left out for a network of the
+    engine's own. An existing ``folder`` is refused, and so are weights that are not finite.
     """
     from safetensors.torch import save_file
 
@@ -182,6 +187,9 @@ def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: 
         raise InputError(f"{folder.name} exists already; remove it or give the new bundle another name.")
     description = {"schema": SCHEMA, **description, "weights": {"file": "weights.safetensors", "sha256": ""}}
     _check_description(description, folder.name)
+    broken = [name for name, tensor in state_dict.items() if not tensor.isfinite().all()]
+    if broken:
+        raise InputError(f"The weights {', '.join(broken[:3])} are not finite; {folder.name} is not written.")
     partial = folder.with_name(folder.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)
     weights = partial / description["weights"]["file"]
@@ -194,8 +202,6 @@ def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: 
 
 
 def _check_description(description: dict, name: str) -> None:
-    from .networks import known_networks
-
     if not isinstance(description, dict):
         raise InputError(f"bundle.json of '{name}' is not a JSON object.")
     for field, kind in _FIELDS.items():
@@ -220,12 +226,7 @@ def _check_description(description: dict, name: str) -> None:
     weights = description["weights"]["file"]
     if not isinstance(weights, str) or not weights or Path(weights).name != weights:
         raise InputError(f"In bundle.json of '{name}' the weights file is not a plain file name.")
-    network = description["network"]["name"]
-    if network not in known_networks():
-        raise InputError(
-            f"Bundle '{name}' asks for the network '{network}', which is unknown; "
-            f"the known ones are {', '.join(known_networks())}."
-        )
+    _check_network(description, name)
     channels = description["channels"]
     if not channels or not all(isinstance(c, dict) and {"name", "required"} <= c.keys() for c in channels):
         raise InputError(f"In bundle.json of '{name}' every channel needs a 'name' and 'required'.")
@@ -244,6 +245,30 @@ def _check_description(description: dict, name: str) -> None:
             )
     check_intensity(plan.get("intensity"), f"bundle '{name}' (bundle.json, 'plan')")
     check_floor(description["floor"], f"bundle.json of '{name}'")
+
+
+def _check_network(description: dict, name: str) -> None:
+    """Raise InputError unless this version knows the runtime, and the runtime the kind of network."""
+    from .networks import known_networks
+
+    runtime, network = description.get("runtime", ENGINE), description["network"]["name"]
+    known = [ENGINE, *RUNTIMES]
+    if runtime not in known:
+        needed = description["training"].get("code_version", "that it was made with")
+        raise InputError(
+            f"Bundle '{name}' asks for the runtime '{runtime}', which version {__version__} of LesionSegmentation does "
+            f"not have (it has {', '.join(known)}); install version {needed} or a later one."
+        )
+    if runtime == ENGINE and network not in known_networks():
+        raise InputError(
+            f"Bundle '{name}' asks for the network '{network}', which is unknown; "
+            f"the known ones are {', '.join(known_networks())}."
+        )
+    if runtime != ENGINE and not (isinstance(network, str) and network.startswith(f"{runtime}.")):
+        raise InputError(
+            f"Bundle '{name}' asks the runtime '{runtime}' for the network '{network}', which is none of its own; "
+            f"those are called {runtime}.ClassName."
+        )
 
 
 def _are_numbers(values, count: int, above: float) -> bool:

@@ -14,6 +14,7 @@ from .predict import predict
 from .prepare import prepare
 from .probability_map import ProbabilityMap
 from .restore import restore
+from .runtimes import ENGINE
 from .study import Study
 
 
@@ -50,16 +51,19 @@ def process(
     prepared = prepare(study, bundle.plan)
     for note in prepared.notes:
         say(note)
-    network = network or bundle.network()
+    loaded = network or bundle.network()
     seconds["prepare"] = _lap(start)
-    if cancelled():
-        raise Cancelled
-
-    start = time.perf_counter()
-    logits, used = predict(
-        network, prepared, bundle.plan.tile, torch_device, lambda done: progress("predict", done), cancelled, say
-    )
-    seconds["predict"] = _lap(start)
+    try:
+        if cancelled():
+            raise Cancelled
+        start = time.perf_counter()
+        logits, used = predict(
+            loaded, prepared, bundle.plan.tile, torch_device, lambda done: progress("predict", done), cancelled, say
+        )
+        seconds["predict"] = _lap(start)
+    finally:
+        if network is None and bundle.runtime != ENGINE:
+            loaded.close()
 
     start = time.perf_counter()
     progress("restore", 0.0)
@@ -76,7 +80,7 @@ def process(
                 channel: {"name": volume.name, "sha256": volume.sha256} for channel, volume in study.channels.items()
             },
             "reference": study.reference,
-            "model": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
+            "model": {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256, **_runtime(loaded)},
             "device": str(used),
             "seconds": seconds,
             "notes": notes,
@@ -88,6 +92,11 @@ def calibrated(logits: np.ndarray, calibration: dict) -> np.ndarray:
     """Return sigmoid(scale * logit + bias) as float32; ``calibration`` holds ``scale`` > 0 and ``bias``."""
     x = np.float32(calibration["scale"]) * logits + np.float32(calibration["bias"])
     return (1 / (1 + np.exp(-np.clip(x, -80, 80)))).astype(np.float32)
+
+
+def _runtime(network) -> dict:
+    """What a network that the engine does not run itself was run with."""
+    return {"runtime": network.versions} if hasattr(network, "versions") else {}
 
 
 def _lap(start: float) -> float:

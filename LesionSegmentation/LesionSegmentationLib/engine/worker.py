@@ -76,6 +76,7 @@ class Worker:
             threading.Thread(target=target, daemon=True).start()
         while job := self._next_job():
             self._finish(job)
+        self._loaded = None  # ends the process of a foreign network
 
     def stop(self) -> None:
         """Cancel everything and end :meth:`run`."""

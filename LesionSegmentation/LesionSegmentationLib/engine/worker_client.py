@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -12,13 +11,12 @@ import uuid
 from collections import deque
 from pathlib import Path
 
-from .errors import InputError
 from .job_folder import load_job
+from .python_process import start_module
 
 __all__ = ["WorkerClient", "load_job"]
 
 _MODULE = "LesionSegmentationLib.engine.worker"
-_LIBRARY_FOLDER = Path(__file__).resolve().parents[2]
 _TAIL_LINES = 40
 _FINAL = ("done", "cancelled", "failed")
 
@@ -61,7 +59,7 @@ class WorkerClient:
             if self._worker is not None:
                 self._worker.settle()
                 self._late = self.poll()
-            self._worker = _Connection(self._python, _environment(self._environment))
+            self._worker = _Connection(self._python, self._environment)
 
     def segment(self, job: dict) -> str:
         """Send a segment command (see ``worker``), starting the process if need be; returns the job's id."""
@@ -115,20 +113,8 @@ class WorkerClient:
 class _Connection:
     """One process with the three threads that serve its streams; its last event is ``ended``."""
 
-    def __init__(self, python: str, environment: dict[str, str]):
-        try:
-            self.process = subprocess.Popen(
-                [python, "-m", _MODULE],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-        except OSError as error:
-            raise InputError(
-                f"The Python interpreter {Path(python).name} cannot be started ({error.strerror}); check its path."
-            ) from error
+    def __init__(self, python: str, environment: dict[str, str] | None):
+        self.process = start_module(python, _MODULE, environment)
         self.events: queue.SimpleQueue[dict] = queue.SimpleQueue()
         self._commands: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -190,11 +176,3 @@ class _Connection:
         self._commands.put(None)
         self._threads[1].join(2.0)
         self.events.put({"event": "ended", "code": code, "expected": self._expected, "log": "\n".join(self._tail)})
-
-
-def _environment(given: dict[str, str] | None) -> dict[str, str]:
-    """The worker's variables: those given, and this library on its path."""
-    environment = dict(os.environ if given is None else given)
-    path = [str(_LIBRARY_FOLDER), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(entry for entry in path if entry)
-    return environment
