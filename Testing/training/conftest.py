@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from LesionSegmentationTraining.first.cases import read_cases, write_case
 from LesionSegmentationTraining.synthetic.anatomy import INDEX, Anatomy, match_boxes
 from LesionSegmentationTraining.synthetic.lesion_shapes import LesionShapes
-from LesionSegmentationTraining.synthetic.patient import synthesise
 
 SHAPE = (64, 64, 64)
 
@@ -47,27 +45,3 @@ def shapes() -> LesionShapes:
             lesions.append(np.argwhere(ball(centre, (5, 5, 5), (91, 109, 91))).astype(np.int16))
         patients.append(lesions)
     return LesionShapes(patients, (91, 109, 91), affine)
-
-
-@pytest.fixture(scope="session")
-def cases(anatomy, shapes, tmp_path_factory):
-    """Two synthetic patients, one of them without lesions, and one that passes for real, written and read back."""
-    folder = tmp_path_factory.mktemp("cases")
-    for seed, load, kind in ((1, 1.0, "synthetic"), (2, 0.0, "synthetic"), (3, 2.0, "real")):
-        patient = synthesise(seed, anatomy, shapes, load_ml=load, shape=SHAPE)
-        write_case(
-            folder / f"case-{seed}", {"flair": patient.flair, "t1": patient.t1}, patient.mask,
-            {"kind": kind, "load_ml": patient.settings["load_ml"]},
-        )  # fmt: skip
-    return read_cases(folder)
-
-
-@pytest.fixture
-def configuration() -> dict:
-    """A run of three steps of a tiny network."""
-    return {
-        "name": "tiny", "seed": 1, "patch": 32, "batch": 2, "steps": 3, "learning_rate": 1e-3, "weight_decay": 1e-4,
-        "ema": 0.9, "real_share": 0.25, "lesion_share": 0.6, "bfloat16": False,
-        "network": {"name": "unet", "in_channels": 2, "features": [4, 8], "convolutions": 1, "stem": "shuffle"},
-        "loss": {"cross_entropy": 1.0, "tversky": 0.5, "alpha": 0.5, "beta": 0.5},
-    }  # fmt: skip

@@ -1,6 +1,6 @@
 """Make the synthetic sample patient: one fixed seed, an ordinary FLAIR and T1, the true mask beside them.
 
-python -m LesionSegmentationTraining.make_sample --data DATA --output FOLDER
+python -m LesionSegmentationTraining.synthetic.make_sample --data DATA --output FOLDER
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from ..first.make_cases import placed_anatomy
 from .lesion_shapes import read_lesion_shapes
 from .patient import synthesise
+from .placement import placed_anatomy
 
 # A seed whose patient looks ordinary.
 SEED, LABEL_MAP, LOAD_ML = 14, 3, 9.0
@@ -27,7 +27,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, required=True, help="where found alignments are kept")
     options = parser.parse_args(arguments)
     shapes = read_lesion_shapes(options.data / "lesion-shapes" / "ljubljana-masks.npz")
-    anatomy = placed_anatomy(options.data, LABEL_MAP, options.cache)
+    label_map = options.data / "label-maps" / f"training_seg_{LABEL_MAP:02d}.nii.gz"
+    template = options.data / "ms-real" / "mslesseg-P14" / "time1_t1.nii.gz"
+    anatomy = placed_anatomy(label_map, template, options.cache)
     patient = synthesise(SEED, anatomy, shapes, load_ml=LOAD_ML, stripped=True, ordinary=True)
     affine = np.eye(4)
     affine[:3, 3] = -np.array(patient.mask.shape) / 2
