@@ -14,6 +14,10 @@ from torch import nn
 
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationTraining.losses.cross_entropy import CrossEntropyLoss, PredictedWeightCrossEntropyLoss
+from LesionSegmentationTraining.losses.focal import FocalLoss
+from LesionSegmentationTraining.losses.generalized_dice import GeneralizedDiceLoss
+from LesionSegmentationTraining.losses.lovasz import LovaszHingeLoss, LovaszSoftmaxLoss
+from LesionSegmentationTraining.losses.squared_dice import AsymmetricSimilarityLoss, SquaredDiceLoss
 from LesionSegmentationTraining.losses.tversky import (
     DiceLoss,
     FBetaLoss,
@@ -29,8 +33,14 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "focal_tversky": FocalTverskyLoss,
     "dice": DiceLoss,
     "jaccard": JaccardLoss,
+    "squared_dice": SquaredDiceLoss,
+    "asymmetric_similarity": AsymmetricSimilarityLoss,
+    "generalized_dice": GeneralizedDiceLoss,
+    "lovasz_hinge": LovaszHingeLoss,
+    "lovasz_softmax": LovaszSoftmaxLoss,
     "cross_entropy": CrossEntropyLoss,
     "predicted_weight_cross_entropy": PredictedWeightCrossEntropyLoss,
+    "focal": FocalLoss,
 }
 
 

@@ -120,3 +120,12 @@ def write_gradient(gradient: torch.Tensor, block: Block, values: torch.Tensor) -
         place[1].copy_(values[0])
     else:
         place.copy_(values)
+
+
+def rows(voxels: Voxels) -> tuple[torch.Tensor, torch.Tensor]:
+    """All rows at once, differentiable: logits (K, B, n) and whether the target is at least one half, bool."""
+    channels = voxels.logits.shape[1]
+    logits = voxels.logits.to(sum_type(voxels.logits))
+    logits = logits[:, 1:] - logits[:, :1] if channels == 2 else logits
+    target = torch.stack([_rows_of_target(image, channels) for image in voxels.target], dim=1)
+    return logits.transpose(0, 1), target >= 0.5
