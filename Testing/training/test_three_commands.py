@@ -6,7 +6,6 @@ import nibabel
 import numpy as np
 import pytest
 import yaml
-from real_data import REAL_DATA, needs_real_data
 
 from LesionSegmentationLib.cli.main import main as lesion_segmentation
 from LesionSegmentationLib.engine.bundle import load_bundle
@@ -14,6 +13,7 @@ from LesionSegmentationTraining.__main__ import main
 from LesionSegmentationTraining.patches import open_cache
 from LesionSegmentationTraining.preparation.command import prepare_cache
 from LesionSegmentationTraining.preparation.recipe import Recipe
+from real_data import REAL_DATA, needs_real_data
 
 SHAPE = (40, 44, 36)
 SPLITS = {"a": "train", "b": "train", "c": "calibrate", "free": "calibrate", "d": "test"}
