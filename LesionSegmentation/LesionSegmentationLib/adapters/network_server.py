@@ -20,7 +20,7 @@ _PARENT_CHECK_SECONDS = 1.0
 
 
 def serve(load: Callable[[str, dict, str], tuple[torch.nn.Module, dict[str, str]]]) -> None:
-    """Answer on this process's standard streams until the input closes or the parent is gone.
+    """Answer on this process's standard streams until the input closes or the parent is gone, then end this process.
 
     ``load(model, network, weights)`` returns the trained network, which has ``in_channels`` and ``multiple``, and the
     versions of the libraries that run it; it raises InputError with one sentence for the user.
@@ -34,7 +34,7 @@ def serve(load: Callable[[str, dict, str], tuple[torch.nn.Module, dict[str, str]
         try:
             send(answers, *server.answer(*receive(questions)))
         except (EOFError, OSError):
-            return
+            os._exit(0)  # taking the interpreter down with all that a library holds takes seconds
 
 
 class _Server:

@@ -119,8 +119,8 @@ class ForeignNetwork:
         self.close()
         self._ear.join(_SECONDS_TO_END)
         code = self._process.returncode
-        # The last line of a traceback says most; a killed process says nothing.
-        said = f": {self._words[-1]}" if self._words else ", as when memory runs out" if code < 0 else ""
+        # The last line of a traceback says most; a killed process had nothing to say.
+        said = ", as when memory runs out" if code == -9 else f": {self._words[-1]}" if self._words else ""
         return InputError(
             f"The process that runs the model '{self._model}' with {self._runtime.title} ended unexpectedly "
             f"(exit code {code}{said}); run it again."

@@ -144,8 +144,8 @@ def _tried(network: nn.Module, name: str, in_channels: int, multiple: int | None
     """Return the multiple and the layer whose bias comes last, from runs on nothing but shapes (device "meta")."""
     trial = copy.deepcopy(network).to("meta").eval()
     multiples = [multiple] if multiple else MULTIPLES
-    # Three times: were something larger needed, an even number of times would not show it.
-    sizes = [(one, (3 * one, 2 * one, 2 * one)) for one in multiples]
+    # Once, as the thinnest image may be; three times: were something larger needed, an even number would not show it.
+    sizes = [(one, (3 * one, one, one)) for one in multiples]
     if image_size is not None:  # made for one size of patch, the only one there is to try
         edges = (image_size,) * 3 if isinstance(image_size, int) else tuple(image_size)
         sizes = [(max(edges), edges)]

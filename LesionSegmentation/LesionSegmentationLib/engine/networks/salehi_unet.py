@@ -35,6 +35,10 @@ class SalehiUNet(nn.Module):
         self.grow = nn.ModuleList(nn.ConvTranspose3d(2 * a, a, 2, stride=2) for a in features[:-1])
         self.decoder = nn.ModuleList(_block(2 * a, a, convolutions, norm) for a in features[:-1])
         self.head = nn.Conv3d(first_features, 1, 1)
+        # Without a norm, torch's own first weights let the signal fade from layer to layer (He et al. 2015).
+        for block in (*self.encoder, *self.decoder):
+            for convolution in block[:: len(block) // convolutions]:
+                nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
 
     @property
     def output_bias(self) -> nn.Parameter:
