@@ -9,6 +9,7 @@ from safetensors import safe_open
 from scipy import ndimage
 
 from LesionSegmentationLib.engine.errors import InputError
+from LesionSegmentationLib.engine.intensity import standardise
 from LesionSegmentationTraining.patches import CacheWriter, join_caches, open_cache, open_caches
 
 from .conftest import CASES, made_up
@@ -82,6 +83,17 @@ def test_wrong_cases_are_refused(tmp_path):
         CacheWriter(tmp_path / "c", ("flair",), (1, 1, 1)) as writer,
     ):
         writer.add("x", "e", "train", "real", np.ones((2, 8, 8, 8)), np.zeros((8, 8, 8), int), {})
+    ones, zeros = np.ones((1, 8, 8, 8)), np.zeros((8, 8, 8), int)
+    gap, nan = zeros.copy(), ones.copy()
+    gap[4, 4, 4], nan[0, 0, 0, 0] = 2, np.nan
+    for image, lesions, brain, says in (
+        (ones, gap, None, "no voxel has lesion number 1"),
+        (nan, zeros, None, "Case x: the image holds NaN"),
+        (ones * 1e6, zeros, None, "values beyond 65504"),
+        (ones, zeros, ones[0, :4], "the brain mask has shape"),
+    ):
+        with pytest.raises(InputError, match=says), CacheWriter(tmp_path / "c", ("flair",), (1, 1, 1)) as writer:
+            writer.add("x", "e", "train", "real", image, lesions, {}, brain)
     assert not list(tmp_path.iterdir())
 
 
@@ -124,6 +136,48 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
         with CacheWriter(path, ("flair",), (1, 1, 1)) as writer:
             writer.add("x", "e", "train", "real", np.ones((1, 8, 8, 8)), np.zeros((8, 8, 8), int), {})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_write_that_fails_half_way_leaves_nothing(tmp_path):
+    """As on a disk that is full: the system itself refuses to write beyond 20 kB, also when the file is closed."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(InputError, match="cases.safetensors cannot be written"):
+            with CacheWriter(tmp_path / "cases.safetensors", ("flair",), (1, 1, 1)) as writer:
+                for name in "abc":
+                    writer.add(name, "e", "train", "real", np.ones((1, 17, 17, 17)), np.zeros((17, 17, 17), int), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_header_is_named(cache_path):
+    content = cache_path.read_bytes()
+    cache_path.write_bytes(content.replace(b'\\"patient\\"', b'\\"pazient\\"', 1))
+    with pytest.raises(InputError, match="header of .*cases.safetensors is damaged"):
+        open_cache(cache_path)
+
+
+def test_a_brain_mask_travels_along(cache_path, tmp_path):
+    image, lesions = made_up(9, (24, 24, 24), [((12, 12, 12), 3)])
+    image[:, 3:8] *= 2  # something bright around the brain
+    brain = np.zeros((24, 24, 24), bool)
+    brain[8:-4, 4:-4, 4:-4] = True
+    path = tmp_path / "brain.safetensors"
+    with CacheWriter(path, ("flair", "t1"), (1, 1, 1)) as writer:
+        writer.add("x", "x", "train", "real", image, lesions, {}, brain=brain)
+    joined = tmp_path / "joined.safetensors"
+    join_caches([cache_path, path], joined)
+    *without, case = open_cache(joined).cases
+    assert all(other.brain is None for other in without)
+    np.testing.assert_array_equal(case.brain, brain)
+    # what the engine would make of the stripped image
+    stripped = standardise(image[1].astype(np.float32) * brain)
+    np.testing.assert_allclose(image[1] * brain * case.stripped_scale[1], stripped, rtol=0.02)
+    case.verify()
 
 
 def test_an_error_in_between_leaves_the_old_file(cache_path):

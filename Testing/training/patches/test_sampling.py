@@ -1,10 +1,12 @@
 """Where patches lie: the published rules, counted."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from LesionSegmentationLib.engine.errors import InputError
-from LesionSegmentationTraining.patches import SAMPLERS, build_sampler
+from LesionSegmentationTraining.patches import SAMPLERS, CacheWriter, build_sampler, open_cache
 from LesionSegmentationTraining.patches.sampling import Hashemi, UniformLesion
 
 PATCH = (16, 16, 16)
@@ -36,6 +38,22 @@ def test_small_lesions_are_drawn_as_often_as_large_ones(cases):
     assert abs(hits.sum() / 600 - 2 / 3) < 4 * np.sqrt(2 / 9 / 600)
 
 
+def test_every_lesion_of_a_case_is_drawn_evenly(tmp_path):
+    """Twenty lesions of 1 to 20 voxels: chi-square of the counts against even odds."""
+    lesions = np.zeros((60, 8, 30), np.uint16)
+    for number in range(1, 21):
+        lesions[3 * number - 2, 4, 2 : 2 + number] = number
+    with CacheWriter(tmp_path / "c", ("flair",), (1, 1, 1)) as writer:
+        writer.add("x", "x", "train", "real", np.ones((1, *lesions.shape)), lesions, {})
+    case = open_cache(tmp_path / "c").cases[0]
+    sampler = UniformLesion([case], PATCH, lesion_share=1.0)
+    rng = rng_of(0)
+    drawn = [case.lesions[tuple(sampler.draw(rng, 0).centre)] for _ in range(2000)]
+    counts = np.bincount(drawn, minlength=21)[1:]
+    # 99.9 per cent of a chi-square distribution with 19 degrees of freedom lie below 43.8
+    assert ((counts - 100) ** 2 / 100).sum() < 43.8
+
+
 def test_half_of_the_published_patches_lie_at_a_lesion(cases):
     sampler = build_sampler({"name": "uniform_lesion"}, cases, PATCH)
     at_lesion = 0
@@ -60,6 +78,24 @@ def test_hashemi_wants_fifty_voxels_first_and_five_later(cases):
         assert in_central_half(cases[late.case], late.centre) >= 5
     counts = [in_central_half(cases[p.case], p.centre) for p in (sampler.draw(rng_of(n), 1000) for n in range(100))]
     assert min(counts) < 50
+
+
+@pytest.mark.parametrize(("step", "least"), [(0, 100), (99, 100), (100, 10), (5000, 10)])
+def test_hashemi_skips_cases_by_load_as_scheduled(step, least):
+    """Cases of 9, 10, 99 and 100 lesion voxels, on either side of both bounds."""
+    loads = (9, 10, 99, 100)
+    made = []
+    for load in loads:
+        lesions = np.zeros((32, 32, 32), np.uint16)
+        voxels = np.argwhere(np.ones((5, 5, 4)))[:load] + 14
+        lesions[tuple(voxels.T)] = 1
+        made.append(SimpleNamespace(sizes=np.array([load]), voxels=voxels, lesions=lesions, kind="real"))
+    sampler = Hashemi(made, PATCH)
+    drawn = {loads[sampler.draw(rng_of(n), step).case] for n in range(80)}
+    # 9 and 10 voxels cannot reach the 50 that the first 1000 steps want, so 100 voxels win there
+    assert drawn and min(drawn) >= least
+    if step >= 1000:
+        assert drawn == {10, 99, 100}
 
 
 def test_hashemi_keeps_the_patch_inside_and_skips_small_loads_at_first(cases):
@@ -106,5 +142,5 @@ def test_what_cannot_be_made_is_said(cases):
     with pytest.raises(InputError, match="lesionshare"):
         build_sampler({"name": "balanced", "lesionshare": 1}, cases, PATCH)
     for name in ("hashemi", "uniform_lesion", "balanced"):
-        with pytest.raises(InputError, match="No training case has a lesion"):
+        with pytest.raises(InputError, match=r"No training case \(1, synthetic\) has a lesion"):
             build_sampler({"name": name}, [cases[2]], PATCH)

@@ -1,4 +1,8 @@
-"""Changes of brightness, sharpness and noise: MONAI's transforms where it has them, on tensors of any device."""
+"""Changes of brightness, sharpness and noise: MONAI's transforms where they suit, on tensors of any device.
+
+Ours besides those that MONAI lacks (see ``artefacts``): noise and bias field, which MONAI draws with numpy on the CPU
+also for a tensor on a GPU, and smoothing, which darkens the rim of a patch there since zeros are taken in.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,6 @@ BRIGHTEST = 5.0
 
 # MONAI's transforms by our name: class, and arguments that suit standardised images (0 air, 1 tissue)
 MONAI = {
-    "bias_field": ("RandBiasField", {"degree": 3, "coeff_range": (0.0, 0.15)}),
-    "gaussian_noise": ("RandGaussianNoise", {"std": 0.06}),
-    "rician_noise": ("RandRicianNoise", {"std": 0.06, "relative": False, "channel_wise": False}),
-    "smooth": ("RandGaussianSmooth", {"sigma_x": (0.3, 0.9), "sigma_y": (0.3, 0.9), "sigma_z": (0.3, 0.9)}),
     "contrast": ("RandAdjustContrast", {"gamma": (0.7, 1.4)}),
     "scale": ("RandScaleIntensity", {"factors": 0.2}),
     "gibbs": ("RandGibbsNoise", {"alpha": (0.0, 0.5)}),
@@ -28,11 +28,18 @@ MONAI = {
     "spikes": ("RandKSpaceSpikeNoise", {}),
     "low_resolution": ("RandSimulateLowResolution", {"zoom_range": (0.5, 1.0)}),
 }
-OWN = {"thick_slices": artefacts.thick_slices, "motion": artefacts.motion, "ghosts": artefacts.ghosts}
+OWN = {
+    "bias_field": artefacts.bias_field,
+    "gaussian_noise": artefacts.gaussian_noise,
+    "rician_noise": artefacts.rician_noise,
+    "smooth": artefacts.smooth,
+    "thick_slices": artefacts.thick_slices,
+    "motion": artefacts.motion,
+    "ghosts": artefacts.ghosts,
+}
 
 PRESETS = {
     "none": {"spatial": {"degrees": 0.0, "scale": 1.0, "stretch": 1.0, "mirrored": 0.0}, "steps": []},
-    # turns by 180 degrees, as in Hashemi et al. 2019, are mirrorings of two axes; mirroring one is what a head allows
     "mri": {
         "spatial": {},
         "steps": [
@@ -47,6 +54,7 @@ PRESETS = {
             {"name": "rician_noise", "probability": 0.1},
         ],
         "channel_dropout": 0.5,
+        "stripped": 0.5,
     },
 }
 
@@ -65,12 +73,14 @@ class Augmentation:
     """What is drawn for a patch. Called with one image (C, i, j, k) and its seed; answers the changed image.
 
     ``channel_dropout``: share of patches in which every channel but the first is zero, as for a study that lacks it.
+    ``stripped``: share of patches that show the brain alone, of cases whose brain mask is in the cache.
     Voxels that are exactly zero in the input, beyond a stripped head, stay zero; the result lies in [0, 5].
     """
 
     spatial: Spatial
     steps: tuple[Step, ...] = ()
     channel_dropout: float = 0.0
+    stripped: float = 0.0
 
     def __call__(self, image: torch.Tensor, seed: int) -> torch.Tensor:
         random = np.random.RandomState(seed % 2**32)
@@ -89,7 +99,8 @@ class Augmentation:
 
 
 def build_augmentation(spec: dict | None) -> Augmentation:
-    """Make what ``spec`` describes: {"preset": "mri"}, or {"spatial": {...}, "steps": [...], "channel_dropout": p}.
+    """Make what ``spec`` describes: {"preset": "mri"}, or {"spatial": {...}, "steps": [...], "channel_dropout": p,
+    "stripped": p}.
 
     Entries beside ``preset`` replace those of the preset. A step is {"name", "probability", its arguments}. None is the
     preset "none". Raises InputError for an unknown preset, entry, step or argument.
@@ -99,10 +110,10 @@ def build_augmentation(spec: dict | None) -> Augmentation:
     if preset not in PRESETS:
         raise InputError(f"The augmentation '{preset}' is unknown; the known ones are {', '.join(sorted(PRESETS))}.")
     spec = {**PRESETS[preset], **spec}
-    _check_keys("augmentation", spec, ("spatial", "steps", "channel_dropout"))
+    _check_keys("augmentation", spec, ("spatial", "steps", "channel_dropout", "stripped"))
     _check_keys("spatial augmentation", spec["spatial"], [entry.name for entry in fields(Spatial)])
-    steps = [_step(step) for step in spec["steps"]]
-    return Augmentation(Spatial(**spec["spatial"]), tuple(steps), spec.get("channel_dropout", 0.0))
+    shares = {key: float(spec[key]) for key in ("channel_dropout", "stripped") if key in spec}
+    return Augmentation(Spatial(**spec["spatial"]), tuple(_step(step) for step in spec["steps"]), **shares)
 
 
 def _step(spec: dict) -> Step:
@@ -113,7 +124,7 @@ def _step(spec: dict) -> Step:
         raise InputError(f"The augmentation step '{name}' is unknown; the known ones are {', '.join(known)}.")
     step = Step(name, float(probability), arguments)
     try:
-        _apply(step, torch.ones((1, 8, 8, 8)), np.random.RandomState(0))
+        _apply(step, torch.linspace(0, 1, 512).reshape(1, 8, 8, 8), np.random.RandomState(0))
     except TypeError as error:
         raise InputError(f"The augmentation step '{name}' cannot be made from {arguments}: {error}.") from error
     return step
@@ -124,8 +135,8 @@ def _apply(step: Step, channel: torch.Tensor, random: np.random.RandomState) -> 
         return OWN[step.name](channel, random, **step.arguments)
     transform = _monai(step)
     transform.set_random_state(state=random)
-    answer = transform(channel)
-    return torch.as_tensor(answer).to(channel.dtype)
+    # a plain tensor: MONAI's own kind is slower in all that follows
+    return transform(channel).as_subclass(torch.Tensor).to(channel.dtype)
 
 
 def _monai(step: Step) -> Callable:

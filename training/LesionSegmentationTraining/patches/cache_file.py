@@ -6,6 +6,7 @@ eight bytes with the length of a JSON header, the header (for each name dtype, s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -71,7 +72,9 @@ class ArrayStream:
 
     def abandon(self) -> None:
         """Remove what was written."""
-        self.data.close()
+        # on a full disk closing fails once more, for what is still in the buffer
+        with contextlib.suppress(OSError):
+            self.data.close()
         self.part.unlink(missing_ok=True)
 
     def _said(self) -> _DiskErrors:

@@ -4,7 +4,8 @@ The file is a safetensors file (see ``cache_file``). A case has
 - ``<id>/image``: float16 (C, i, j, k), as the network sees it;
 - ``<id>/lesions``: uint16 (i, j, k), the number 1..K of the lesion, 0 for background;
 - ``<id>/sizes``: int64 (K,), voxels of each lesion in the whole image;
-- ``<id>/voxels``: uint16 (n, 3), the lesion voxels, lesion by lesion.
+- ``<id>/voxels``: uint16 (n, 3), the lesion voxels, lesion by lesion;
+- ``<id>/brain``: uint8 (i, j, k), 1 in the brain, where such a mask was given.
 The metadata hold channels, spacing, facts and what is known of each case, with the checksums of its arrays.
 """
 
@@ -19,11 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from LesionSegmentationLib.engine.errors import InputError
+from LesionSegmentationLib.engine.intensity import standardise
 
 from .cache_file import ArrayFile, ArrayStream
 
 FORMAT = "lesion-segmentation cases 1"
-ARRAYS = ("image", "lesions", "sizes", "voxels")
+ARRAYS = ("image", "lesions", "sizes", "voxels", "brain")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,27 @@ class Case:
         """uint16 (n, 3), memory-mapped: the lesion voxels, those of lesion 1 first."""
         return self._array("voxels")
 
+    @cached_property
+    def brain(self) -> np.ndarray | None:
+        """uint8 (i, j, k), memory-mapped: 1 in the brain; None for a case without a brain mask."""
+        return self._array("brain") if "brain" in self.checksums else None
+
+    @cached_property
+    def stripped_scale(self) -> np.ndarray:
+        """float32 (C,): what the channels are multiplied with when only the brain is left of an MR image.
+
+        The engine scales an image by the median of the tissue it shows, which is another one without the skull.
+        """
+        every_third = (slice(None, None, 3),) * 3
+        brain = self.brain[every_third]
+        scales = []
+        for channel in self.image:
+            rest = channel[every_third].astype(np.float32) * brain
+            scaled = standardise(rest)
+            inside = (rest > 0) & (scaled < 5)
+            scales.append(np.median(scaled[inside] / rest[inside]) if inside.any() else 1)
+        return np.array(scales, np.float32)
+
     def of_lesion(self, number: int) -> np.ndarray:
         """The voxels (n, 3) of lesion ``number`` (1..K)."""
         end = np.cumsum(self.sizes)
@@ -76,15 +99,15 @@ class Case:
     def verify(self) -> None:
         """Raise InputError, naming the case and the file, when an array is not what was written."""
         file = ArrayFile(self.path)
-        for name in ARRAYS:
-            if file.checksum(f"{self.id}/{name}") != self.checksums[name]:
+        for name, checksum in self.checksums.items():
+            if file.checksum(f"{self.id}/{name}") != checksum:
                 raise InputError(f"Case {self.id} in {self.path} is damaged ({name}); prepare it again.")
 
     def _array(self, name: str) -> np.ndarray:
         return ArrayFile(self.path).array(f"{self.id}/{name}")
 
     def __getstate__(self) -> dict:
-        return {key: value for key, value in self.__dict__.items() if key not in ARRAYS}
+        return {key: value for key, value in self.__dict__.items() if key not in (*ARRAYS, "stripped_scale")}
 
 
 @dataclass(frozen=True)
@@ -120,11 +143,14 @@ class CacheWriter:
         return self
 
     def add(
-        self, id: str, patient: str, split: str, kind: str, image: np.ndarray, lesions: np.ndarray, facts: dict
-    ) -> None:
+        self, id: str, patient: str, split: str, kind: str, image: np.ndarray, lesions: np.ndarray, facts: dict,
+        brain: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
         """Append a case: ``image`` (C, i, j, k) and ``lesions`` (i, j, k) of the same voxels, numbered 1..K.
 
-        Raises InputError for an id that is there already and arrays that do not fit each other.
+        ``brain``: bool (i, j, k) where it is known; patches can then be shown stripped of the skull. Raises InputError
+        for an id that is there already, arrays that do not fit each other, values that are not finite as float16, and
+        lesion numbers that leave one out.
         """
         if any(case["id"] == id for case in self.cases):
             raise InputError(f"The case {id} is in {self.path.name} already; ids must be unique.")
@@ -132,15 +158,21 @@ class CacheWriter:
             raise InputError(
                 f"Case {id}: the image has shape {image.shape}, not {len(self.channels)} channels of {lesions.shape}."
             )
+        if brain is not None and brain.shape != lesions.shape:
+            raise InputError(f"Case {id}: the brain mask has shape {brain.shape}, the lesions {lesions.shape}.")
+        with np.errstate(over="ignore"):
+            image = np.asarray(image, np.float16)
+        if not np.isfinite(image).all():
+            raise InputError(f"Case {id}: the image holds NaN or values beyond 65504; check how it was scaled.")
         lesions = np.asarray(lesions, np.uint16)
         at = np.argwhere(lesions).astype(np.uint16)
         owner = lesions[tuple(at.T)]
-        arrays = {
-            "image": np.asarray(image, np.float16),
-            "lesions": lesions,
-            "sizes": np.bincount(owner, minlength=1)[1:].astype(np.int64),
-            "voxels": at[np.argsort(owner, kind="stable")],
-        }
+        sizes = np.bincount(owner, minlength=1)[1:].astype(np.int64)
+        if not sizes.all():
+            raise InputError(f"Case {id}: no voxel has lesion number {sizes.argmin() + 1}; number them 1 to K.")
+        arrays = {"image": image, "lesions": lesions, "sizes": sizes, "voxels": at[np.argsort(owner, kind="stable")]}
+        if brain is not None:
+            arrays["brain"] = np.asarray(brain, bool).astype(np.uint8)
         checksums = {name: self.stream.add(f"{id}/{name}", array) for name, array in arrays.items()}
         self.cases.append(
             {"id": id, "patient": patient, "split": split, "kind": kind, "facts": facts, "checksums": checksums}
@@ -160,9 +192,12 @@ def open_cache(path: Path | str) -> CaseCache:
     file = ArrayFile(path)
     if file.metadata.get("format") != FORMAT:
         raise InputError(f"{path} is no cache of cases of this version; prepare it again.")
-    said = {key: json.loads(file.metadata[key]) for key in ("channels", "spacing_mm", "facts", "cases")}
-    channels = tuple(said["channels"])
-    cases = tuple(Case(**case, channels=channels, path=path) for case in said["cases"])
+    try:
+        said = {key: json.loads(file.metadata[key]) for key in ("channels", "spacing_mm", "facts", "cases")}
+        channels = tuple(said["channels"])
+        cases = tuple(Case(**case, channels=channels, path=path) for case in said["cases"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The header of {path} is damaged ({error}); prepare it again.") from error
     return CaseCache(channels, tuple(said["spacing_mm"]), cases, said["facts"])
 
 
@@ -188,4 +223,4 @@ def join_caches(paths: Sequence[Path | str], path: Path | str, facts: dict | Non
     cache = open_caches(paths)
     with CacheWriter(path, cache.channels, cache.spacing_mm, facts) as writer:
         for case in cache.cases:
-            writer.add(case.id, case.patient, case.split, case.kind, case.image, case.lesions, case.facts)
+            writer.add(case.id, case.patient, case.split, case.kind, case.image, case.lesions, case.facts, case.brain)

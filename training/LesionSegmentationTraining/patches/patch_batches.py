@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from LesionSegmentationLib.engine.errors import InputError
 from .augmentation import Augmentation, build_augmentation
 from .case_cache import Case
 from .sampling import Sampler
-from .spatial import resample, source_of
+from .spatial import cut, extent, resample, source_of
 
 WEIGHTS = ("inverse_lesion", "inverse_lesion_patch")
 
@@ -51,27 +52,45 @@ class PatchBatches(torch.utils.data.Dataset):
         return 2**31 - 1
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        parts = [self._part(number, index) for index in range(self.batch)]
+        drawn = [self._draw(number, index) for index in range(self.batch)]
+        size = None
+        if self.on_device:
+            # one size for the batch, as small as its turns allow
+            bend = self.augmentation.spatial.bend_voxels
+            size = np.max([extent(draw.matrix, self.patch, bend) for draw in drawn], axis=0)
+        parts = [self._part(draw, size) for draw in drawn]
         batch = {key: torch.stack([part[key] for part in parts]) for key in parts[0] if key != "table"}
         if "table" in parts[0]:
             batch["table"] = torch.nn.utils.rnn.pad_sequence([part["table"] for part in parts], batch_first=True)
-        return batch if self.on_device else {key: value for key, value in batch.items() if key in WANTED}
+        return batch
 
-    def _part(self, number: int, index: int) -> dict[str, torch.Tensor]:
+    def _draw(self, number: int, index: int) -> _Draw:
+        """All that is random in patch ``index`` of batch ``number``."""
         rng = np.random.default_rng([self.seed, self.rank, number, index])
         spatial = self.augmentation.spatial
         case, centre = self._place(rng, number)
         matrix, bend = spatial.draw(rng), spatial.draw_bend(rng, self.patch)
-        size = None if not self.on_device else _even(np.array(self.patch) * spatial.reach + 2 * spatial.bend_voxels + 4)
-        source = source_of(case, centre, matrix, self.patch, size, spatial.bend_voxels)
-        part = {"image": source.image, "numbers": source.numbers, "theta": source.theta}
-        part["seeds"] = torch.tensor(int(rng.integers(2**32)))
-        if bend is not None:
-            part["bend"] = bend
+        stripped = case.brain is not None and rng.random() < self.augmentation.stripped
+        return _Draw(case, centre, matrix, bend, stripped, int(rng.integers(2**32)))
+
+    def _part(self, draw: _Draw, size: np.ndarray | None) -> dict[str, torch.Tensor]:
+        """A patch; or, with a ``size``, what :func:`finish` makes one of."""
+        spatial = self.augmentation.spatial
+        if spatial.on_grid:
+            source = cut(draw.case, draw.centre, draw.matrix, self.patch, draw.stripped)
+        else:
+            source = source_of(
+                draw.case, draw.centre, draw.matrix, self.patch, spatial.bend_voxels, size, draw.stripped
+            )
+        part = {"image": source.image, "numbers": source.numbers, "seeds": torch.tensor(draw.seed)}
+        if source.theta is not None:
+            part["theta"] = source.theta
+        if draw.bend is not None:
+            part["bend"] = draw.bend
         if self.weight is not None and self.weight["name"] == "inverse_lesion":
-            part["table"] = _table(case, self.weight.get("clip"))
+            part["table"] = _table(draw.case, self.weight.get("clip"))
         if self.on_device:
-            return {**part, "image": source.image.half()}
+            return part
         one = {key: value[None] for key, value in part.items()}
         return {key: value[0] for key, value in finish(one, self.patch, self.augmentation, self.weight).items()}
 
@@ -102,14 +121,23 @@ class PatchBatches(torch.utils.data.Dataset):
         return True
 
 
-WANTED = ("image", "target", "weight")
+@dataclass(frozen=True)
+class _Draw:
+    case: Case
+    centre: np.ndarray
+    matrix: np.ndarray
+    bend: torch.Tensor | None
+    stripped: bool
+    seed: int
 
 
 def finish(
     batch: dict[str, torch.Tensor], patch: Sequence[int], augmentation: Augmentation, weight: dict | None
 ) -> dict[str, torch.Tensor]:
     """Turn sources into patches, on the device they are on: the one resampling, targets, weights, augmentation."""
-    image, numbers = resample(batch["image"], batch["numbers"], batch["theta"], patch, batch.get("bend"))
+    image, numbers = batch["image"], batch["numbers"]
+    if "theta" in batch:
+        image, numbers = resample(image, numbers, batch["theta"], patch, batch.get("bend"), weight is not None)
     image = torch.stack([augmentation(one, int(seed)) for one, seed in zip(image, batch["seeds"].tolist())])
     finished = {"image": image, "target": (numbers > 0).float()}
     if weight is not None:
@@ -142,7 +170,3 @@ def _checked_weight(weight: dict | None) -> dict | None:
     if weight is not None and weight.get("name") not in WEIGHTS:
         raise InputError(f"The weight '{weight.get('name')}' is unknown; the known ones are {', '.join(WEIGHTS)}.")
     return weight
-
-
-def _even(size: np.ndarray) -> np.ndarray:
-    return (2 * np.ceil(size / 2)).astype(int)

@@ -190,4 +190,8 @@ def voxel_of_any_lesion(rng: np.random.Generator, case: Case) -> np.ndarray:
 
 def _check_lesions(cases: Sequence[Case], name: str) -> None:
     if not any(len(case.sizes) for case in cases):
-        raise InputError(f"No training case has a lesion, and the sampler '{name}' looks for them; use 'uniform'.")
+        kinds = " or ".join(sorted({case.kind for case in cases}))
+        raise InputError(
+            f"No training case ({len(cases)}, {kinds}) has a lesion, and the sampler '{name}' looks for them; use "
+            "'uniform' or leave real_share out."
+        )
