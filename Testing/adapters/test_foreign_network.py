@@ -20,6 +20,7 @@ from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.networks import build_network
 from LesionSegmentationLib.engine.predict import predict
 from LesionSegmentationLib.engine.prepare import Prepared
+from LesionSegmentationLib.engine.python_process import this_python
 from LesionSegmentationLib.engine.runtimes import RUNTIMES, Runtime
 
 SPECIFICATION = {"name": "standin.unet", "in_channels": 2, "features": [2, 3], "convolutions": 1, "stem": "full"}
@@ -194,6 +195,16 @@ def test_what_it_says_while_loading_is_passed_on(environment):
         start(refuse=True)
     with pytest.raises(InputError, match=r"ended unexpectedly \(exit code 1: no such library\)"):
         start(die=True)
+
+
+def test_an_application_is_not_taken_for_an_interpreter(monkeypatch, tmp_path):
+    assert this_python() == sys.executable
+    interpreter = tmp_path / "PythonSlicer"
+    interpreter.write_text("#!/bin/sh\n")
+    interpreter.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", "/opt/Slicer/bin/SlicerApp-real")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert this_python() == str(interpreter)
 
 
 def test_another_python_is_named_by_a_variable(environment, monkeypatch, tmp_path):

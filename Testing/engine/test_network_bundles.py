@@ -26,7 +26,7 @@ SMALL = {
     "additive_unet": {"features": [4, 6, 8]},
     "fc_densenet": {"growth": 4, "layers": 2, "blocks": 2, "first_features": 6},
     "additive_unet_shirokikh": {"features": [4, 6]},
-    "fc_densenet_hashemi": {"blocks": 2},
+    "fc_densenet_hashemi": {"blocks": 2, "layers": 2, "growth": 4},
 }
 LIBRARY = Path(__file__).resolve().parents[2] / "LesionSegmentation"
 # Refuses what the engine must not need, then runs every bundle of a folder on the image beside them.

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import weakref
 from collections import deque
@@ -32,7 +31,7 @@ import torch
 from .array_messages import receive, send
 from .bridge import to_array, to_tensor
 from .errors import InputError
-from .python_process import start_module
+from .python_process import start_module, this_python
 from .runtimes import RUNTIMES
 
 _LAST_WORDS = 20
@@ -83,7 +82,7 @@ class ForeignNetwork:
         self._end()
 
     def _start(self) -> None:
-        python = os.environ.get(self._runtime.variable) or sys.executable
+        python = os.environ.get(self._runtime.variable) or this_python()
         self._process = start_module(python, self._runtime.module, _environment(python))
         self._end = weakref.finalize(self, _end, self._process)
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
@@ -129,7 +128,7 @@ class ForeignNetwork:
 
 def _environment(python: str) -> dict[str, str]:
     """The variables of this process; another Python must not find the packages of this one."""
-    if python == sys.executable:
+    if python == this_python():
         return dict(os.environ)
     return {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "PYTHONPATH")}
 

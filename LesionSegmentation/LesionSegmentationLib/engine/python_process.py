@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from .errors import InputError
 
 _LIBRARY_FOLDER = Path(__file__).resolve().parents[2]
+
+
+def this_python() -> str:
+    """Return the interpreter of this process; inside an application (Slicer) the one that comes with it."""
+    if "python" in Path(sys.executable or "").name.lower():
+        return sys.executable
+    return shutil.which("PythonSlicer") or sys.executable
 
 
 def start_module(python: str | Path, module: str, environment: dict[str, str] | None = None) -> subprocess.Popen:
