@@ -13,6 +13,7 @@ import torch
 from LesionSegmentationLib import __version__
 from LesionSegmentationLib.engine.bundle import Bundle, write_bundle
 from LesionSegmentationLib.engine.errors import InputError
+from LesionSegmentationLib.engine.networks import resolve_network
 from LesionSegmentationLib.engine.prepare import head_mask
 
 from ..evaluation.case_logits import case_logits
@@ -107,7 +108,7 @@ def export_checkpoint(
         "name": about.name, "version": about.version, "title": about.title or about.task, "task": about.task,
         "licence": about.licence, **run.runtime,
         "channels": [{"name": name, "required": n == 0} for n, name in enumerate(cache.channels)],
-        "network": run.network_spec, "plan": _plan(cache, run), "calibration": calibration, "floor": floor,
+        "network": _network(run), "plan": _plan(cache, run), "calibration": calibration, "floor": floor,
         "training": _training(run, cache), "figures": [row for row in figures if row["kind"] == "real"],
     }  # fmt: skip
     weights = {name: value.half() if value.is_floating_point() else value for name, value in run.weights.items()}
@@ -150,6 +151,11 @@ def _plan(cache: CaseCache, run: TrainedRun) -> dict:
         "tile": list(run.patch),
     }
     return plan if recipe.get("intensity") is None else {**plan, "intensity": recipe["intensity"]}
+
+
+def _network(run: TrainedRun) -> dict:
+    """The network's settings in full, so that the bundle does not depend on what a preset means later."""
+    return run.network_spec if run.runtime else resolve_network(run.network_spec)
 
 
 def _training(run: TrainedRun, cache: CaseCache) -> dict:
