@@ -25,6 +25,8 @@ CONSTRAINTS ?= requirements/constraints.txt
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+# What only the slow tests need, Ray above all.
+INSTALLED_ALL := $(VENV)/.installed-all
 
 # Qt and VTK without a screen.
 export QT_QPA_PLATFORM ?= offscreen
@@ -51,13 +53,17 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[cli,training,slicer,dev]'
 	touch $@
 
+$(INSTALLED_ALL): $(INSTALLED)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[sweep]'
+	touch $@
+
 system-packages:
 	@bash Testing/install-system-packages.sh
 
 test: $(INSTALLED) system-packages
 	$(RUN) -m pytest -m "not slow" $(PYTEST_ARGUMENTS)
 
-test-all: $(INSTALLED) system-packages
+test-all: $(INSTALLED_ALL) system-packages
 	$(RUN) -m pytest $(PYTEST_ARGUMENTS)
 
 lint: $(INSTALLED)
