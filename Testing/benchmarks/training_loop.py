@@ -1,6 +1,6 @@
 """Training steps a second: this package's loop and loader against MONAI's loader in a plain loop, on one network.
 
-python Testing/benchmarks/training_loop.py [--steps 24] [--patch 64] [--workers 1]
+python Testing/benchmarks/training_loop.py [--steps 24] [--patch 64] [--workers 1] [--threads 1]
 
 Both loops learn the same U-Net from the same made-up heads with patches of one size and a Tversky loss, first with
 patches alone, then with the changes a head scan gets (turned, scaled, mirrored, bias field, contrast, noise, blur).
@@ -132,7 +132,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--patch", type=int, default=64)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of the learning process; workers come on top")
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     print(f"{torch.get_num_threads()} threads, {options.workers} workers, batch {BATCH} of {options.patch}^3")

@@ -9,6 +9,7 @@ import yaml
 from lightning.pytorch.callbacks import Callback
 
 from LesionSegmentationTraining.fitting.averaged_weights import share_kept
+from LesionSegmentationTraining.fitting.case_data_module import CaseDataModule
 from LesionSegmentationTraining.fitting.checkpoints import best_score_of
 from LesionSegmentationTraining.fitting.curve_file import read_curve
 from LesionSegmentationTraining.fitting.segmentation_module import SegmentationModule, mean_over_patients
@@ -135,3 +136,21 @@ def test_an_untrained_network_starts_at_its_logit():
     module = SegmentationModule(network, {"name": "dice"}, initial_logit=-5.0)
     logits = module(torch.zeros(1, 2, 16, 16, 16))
     assert float(logits.detach().mean()) == pytest.approx(-5, abs=0.5)
+
+
+def test_what_is_left_for_the_gpu_is_done_after_the_transfer(fit, monkeypatch):
+    """On the CPU here, by the same path: sources are loaded, then resampled and changed."""
+    monkeypatch.setattr(CaseDataModule, "_on_gpu", True)
+    data = {"augmentation": {"preset": "mri"}, "weight": {"name": "inverse_lesion", "clip": None}}
+    code, folder = fit(changes={"data": data, "trainer": {"max_epochs": 1}})
+    assert code == 0 and len(read_curve(folder / "curve.csv")) == 5
+
+
+def test_a_network_of_monai(fit):
+    network = {"name": "monai.BasicUNet", "in_channels": 2, "features": [4, 4, 8, 8, 8, 4]}
+    model, trainer = {"network": network, "initial_logit": 0.0}, {"max_epochs": 1}
+    code, folder = fit(changes={"model": model, "data": {"patch": 32, "steps_per_epoch": 2}, "trainer": trainer})
+    assert code == 0
+    run = load_run(folder / "last.ckpt")
+    assert run.runtime == {"runtime": "monai"}
+    assert run.network()(torch.zeros(1, 2, 32, 32, 32)).shape == (1, 1, 32, 32, 32)

@@ -84,6 +84,20 @@ class SegmentationModule(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_fit_start(self) -> None:
+        """Raise InputError where patches or channels do not fit the network."""
+        data, network = self.trainer.datamodule, self.network
+        if any(size % network.multiple for size in data.tile):
+            raise InputError(
+                f"Patches of {' x '.join(map(str, data.tile))} voxels do not fit this network; "
+                f"set data.patch to a multiple of {network.multiple}."
+            )
+        if len(data.cache.channels) != network.in_channels:
+            raise InputError(
+                f"The cases have {len(data.cache.channels)} channels ({', '.join(data.cache.channels)}), the network "
+                f"takes {network.in_channels}; set model.network.in_channels."
+            )
+
     def on_train_start(self) -> None:
         """Start the clock of this process, whatever step the run is at."""
         self._clock = (time.monotonic(), self.global_step)
@@ -172,9 +186,8 @@ def _dice(marked: np.ndarray, mask: np.ndarray) -> float | None:
 
 
 def _start_at(network: torch.nn.Module, logit: float) -> None:
-    """Set the bias of the last convolution, so that a network need not first push every background voxel down."""
+    """Set the bias that is added last, so that a network need not first push every background voxel down."""
     if logit:
-        with_bias = [m for m in network.modules() if isinstance(m, torch.nn.Conv3d) and m.bias is not None]
-        if not with_bias:
-            raise InputError("The network has no convolution with a bias to start from; set initial_logit to 0.")
-        torch.nn.init.constant_(with_bias[-1].bias, logit)
+        if network.output_bias is None:
+            raise InputError("The network adds no bias last that it could start from; set initial_logit to 0.")
+        torch.nn.init.constant_(network.output_bias, logit)

@@ -43,7 +43,10 @@ class TrainedRun:
     @property
     def runtime(self) -> dict:
         """The entry of a bundle's description that says what runs the network: nothing for the project's own."""
-        return {"runtime": "monai"} if self.network_spec["name"].startswith("monai.") else {}
+        from ..networks import runtime_of
+
+        runtime = runtime_of(self.network_spec)
+        return {} if runtime == "engine" else {"runtime": runtime}
 
     def network(self) -> torch.nn.Module:
         """The network with the averaged weights, ready for inference on the CPU."""
