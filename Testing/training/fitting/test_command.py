@@ -17,7 +17,7 @@ def _last_line(captured) -> str:
         ({"model": {"network": {"name": "vnet9"}}}, "vnet9"),
         ({"model": {"optimiser": {"name": "lion", "learning_rate": 1}}}, "adam, adamw, sgd"),
         ({"model": {"ema": 1.0}}, "below 1"),
-        ({"data": {"patch": 15}}, "a multiple of 2"),
+        ({"data": {"patch": 15}}, "a multiple of 4"),
         ({"model": {"network": {"name": "unet", "in_channels": 3, "features": [4, 8]}}}, "2 channels (flair, t1)"),
         ({"data": {"caches": ["nowhere.safetensors"]}}, "nowhere.safetensors"),
     ],
