@@ -85,16 +85,17 @@ class Augmentation:
     def __call__(self, image: torch.Tensor, seed: int) -> torch.Tensor:
         random = np.random.RandomState(seed % 2**32)
         dropped = len(image) > 1 and random.rand() < self.channel_dropout
-        kept = image[:1] if dropped else image
-        changed = [self._change(channel[None], random) if bool(channel.any()) else channel[None] for channel in kept]
+        changed = [self._change(channel[None], random) for channel in (image[:1] if dropped else image)]
         changed += [torch.zeros_like(image[1:])] if dropped else []
         return torch.cat(changed)
 
     def _change(self, channel: torch.Tensor, random: np.random.RandomState) -> torch.Tensor:
+        drawn = [step for step in self.steps if random.rand() < step.probability]
         empty = channel == 0
-        for step in self.steps:
-            if random.rand() < step.probability:
-                channel = _apply(step, channel, random).clamp(0, BRIGHTEST)
+        if not drawn or bool(empty.all()):
+            return channel
+        for step in drawn:
+            channel = _apply(step, channel, random).clamp(0, BRIGHTEST)
         return torch.where(empty, torch.zeros_like(channel), channel)
 
 
