@@ -87,7 +87,9 @@ def monais(cache: Path, options, augmented: bool) -> float:
         {"image": np.array(case.image, np.float32), "label": np.array(case.mask, np.float32)[None]}
         for case in open_cache(cache).cases
     ]
-    dataset = CacheDataset(cases, transform=monai_transforms(options.patch, augmented), progress=False, num_workers=0)
+    # its default copies the whole volume for every draw; none of these transforms writes into it
+    transform = monai_transforms(options.patch, augmented)
+    dataset = CacheDataset(cases, transform=transform, progress=False, num_workers=0, copy_cache=False)
     draws = torch.utils.data.RandomSampler(dataset, replacement=True, num_samples=options.steps * BATCH)
     loader = DataLoader(dataset, batch_size=BATCH, num_workers=options.workers, sampler=draws)
     network, loss = build_training_network(NETWORK), TverskyLoss(sigmoid=True, alpha=0.5, beta=0.5, batch=True)
