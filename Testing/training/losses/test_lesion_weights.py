@@ -78,3 +78,8 @@ def test_with_the_map_a_missed_small_lesion_costs_as_much_as_a_large_one(name):
         costs[lesion] = [float(build_loss({"name": name})(missed, target, w)) for w in (None, weight)]
     assert costs[1][0] < 0.2 * costs[2][0]
     assert costs[1][1] == pytest.approx(costs[2][1], rel=1e-3)
+
+
+def test_a_patch_that_is_all_lesion_still_counts_the_background():
+    # K is the number of lesions, so K + 1 = 2 although no voxel is background.
+    assert patch_weights(np.ones((2, 5), int), clip=None).tolist() == [[0.5] * 5] * 2

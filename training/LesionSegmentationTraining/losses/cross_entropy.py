@@ -8,7 +8,7 @@ from torch.nn.functional import log_softmax, softplus
 
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationTraining.losses.chunked import voxel_mean
-from LesionSegmentationTraining.losses.overlap_sums import overlap_sums
+from LesionSegmentationTraining.losses.overlap_sums import overlap_sums, processes, sum_over_processes
 
 
 def missed(z: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
@@ -61,4 +61,6 @@ class PredictedWeightCrossEntropyLoss(nn.Module):
         sums = overlap_sums(logits, target, weight)
         predicted = sums.predicted[0, 0]
         factor = (sums.weight[0, 0] - predicted) / predicted.clamp_min(1e-7)
-        return factor * voxel_mean(missed, logits, target, weight) + voxel_mean(false_alarm, logits, target, weight)
+        # The factor belongs to all processes, so what it multiplies must too: a product is no mean of products.
+        of_lesions = sum_over_processes(voxel_mean(missed, logits, target, weight)) / processes()
+        return factor * of_lesions + voxel_mean(false_alarm, logits, target, weight)

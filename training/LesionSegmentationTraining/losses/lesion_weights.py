@@ -36,7 +36,7 @@ def weight_by_size(sizes: np.ndarray, voxels: int, clip: tuple[float, float] | N
     counts = np.concatenate([[background], sizes])
     used = counts > 0
     weights = np.zeros(len(counts))
-    weights[used] = voxels / (used.sum() * counts[used])
+    weights[used] = voxels / ((1 + used[1:].sum()) * counts[used])
     if clip is not None:
         weights[used] = np.clip(weights[used], *clip)
     return weights.astype(np.float32)

@@ -82,7 +82,7 @@ def overlap_sums(
     voxels = flatten(logits, target, weight)
     table = _FusedSums.apply(voxels.logits, voxels.target, voxels.weight, squares)
     if over == "batch":
-        table = _SumOverProcesses.apply(table.sum(dim=1, keepdim=True))
+        table = sum_over_processes(table.sum(dim=1, keepdim=True))
     sums = OverlapSums(*table)
     if voxels.rows == 1:
         return sums.of_background().beside(sums) if background else sums
@@ -155,20 +155,27 @@ def _dots(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return (left * right).sum(dim=1)
 
 
-class _SumOverProcesses(torch.autograd.Function):
-    """Add up over the processes of the default group, if there is one.
+def processes() -> int:
+    """How many processes train together; 1 without a torch.distributed group."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def sum_over_processes(table: torch.Tensor) -> torch.Tensor:
+    """Add ``table`` up over the processes of the default torch.distributed group, if there is one.
 
     Every process then forms the same loss L of the same total S. The gradient a single process would have is
     dL/dS dS/d theta added up over the processes; DistributedDataParallel divides that sum by the number of processes,
     so the slope is multiplied by it here. (A trainer that adds gradients up instead must not divide.)
     """
+    return _SumOverProcesses.apply(table)
 
+
+class _SumOverProcesses(torch.autograd.Function):
     @staticmethod
     def forward(ctx, table):
-        ctx.processes = 1
-        if not (distributed.is_available() and distributed.is_initialized()):
+        ctx.processes = processes()
+        if ctx.processes == 1:
             return table
-        ctx.processes = distributed.get_world_size()
         total = table.clone()
         distributed.all_reduce(total)
         return total
