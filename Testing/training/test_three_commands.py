@@ -10,7 +10,8 @@ import yaml
 from LesionSegmentationLib.cli.main import main as lesion_segmentation
 from LesionSegmentationLib.engine.bundle import load_bundle
 from LesionSegmentationTraining.__main__ import main
-from LesionSegmentationTraining.patches import open_cache
+from LesionSegmentationTraining.datasets import read_case_table
+from LesionSegmentationTraining.patches import CacheWriter, open_cache
 from LesionSegmentationTraining.preparation.command import prepare_cache
 from LesionSegmentationTraining.preparation.recipe import Recipe
 from real_data import REAL_DATA, needs_real_data
@@ -160,6 +161,53 @@ def test_what_is_in_the_way_is_not_overwritten(made, capsys):
     assert "exists already" in capsys.readouterr().err
     assert main(["export", "--checkpoint", checkpoint, "--about", about, "--bundle", str(made / "other")]) == 2
     assert "give both one name" in capsys.readouterr().err
+
+
+def test_the_table_of_the_dealt_splits_lies_beside_the_cache(made):
+    cases = {case.id: case for case in read_case_table(made / "cases.csv")}
+    assert {name: case.split for name, case in cases.items()} == SPLITS
+    assert cases["d"].mask.samefile(made / "data" / "d-mask.nii.gz")
+
+
+def test_no_figure_is_left_out_that_was_fitted_on(made, tmp_path, capsys):
+    """The same patients, dealt otherwise after the fit: export remembers who was trained on."""
+    swapped = {"a": "test", "d": "train"}
+    cache = open_cache(made / "cases.safetensors")
+    with CacheWriter(tmp_path / "other.safetensors", cache.channels, cache.spacing_mm, cache.facts) as writer:
+        for case in cache.cases:
+            split = swapped.get(case.id, case.split)
+            writer.add(case.id, case.patient, split, case.kind, case.image, case.lesions, case.facts)
+    code = main(
+        ["export", "--checkpoint", str(made / "run" / "last.ckpt"), "--about", str(made / "about.yaml"),
+         "--caches", str(tmp_path / "other.safetensors"), "--bundle", str(tmp_path / "small")]
+    )  # fmt: skip
+    assert code == 2 and "Patient a is in the splits train and test" in capsys.readouterr().err
+
+
+def test_a_case_without_the_first_channel_is_refused(made, tmp_path, capsys):
+    data = made / "data"
+    row = {"id": "a", "split": "train", "channels": {"t1": "a-flair.nii.gz"}, "mask": "a-mask.nii.gz"}
+    recipe = {"channels": ["flair", "t1"], "cases": [row]}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    arguments = [
+        "prepare",
+        str(tmp_path / "recipe.yaml"),
+        "--data",
+        str(data),
+        "--cache",
+        str(tmp_path / "c.safetensors"),
+    ]
+    assert main(arguments) == 2
+    assert "Case a has no flair" in capsys.readouterr().err
+
+
+def test_files_that_a_recipe_names_and_that_are_missing_are_said(made, tmp_path, capsys):
+    part = {"split": "train", "count": 1, "first_seed": 1, "label_maps": [1], "shape_patients": [0, 1]}
+    for channels, says in ((["flair"], "ljubljana-masks.npz does not exist"), (["t2"], "have the channels flair, t1")):
+        (tmp_path / "recipe.yaml").write_text(yaml.safe_dump({"channels": channels, "synthetic": {"parts": [part]}}))
+        cache = str(tmp_path / "c.safetensors")
+        assert main(["prepare", str(tmp_path / "recipe.yaml"), "--data", str(tmp_path), "--cache", cache]) == 2
+        assert says in capsys.readouterr().err
 
 
 def test_an_unknown_command_lists_the_known_ones(capsys):

@@ -74,3 +74,9 @@ def test_a_schedule_that_cannot_be_is_said_with_what_can(spec, words):
 def test_an_optimiser_that_cannot_be_is_said_with_what_can(spec, words):
     with pytest.raises(InputError, match=words):
         build_optimiser(spec, [])
+
+
+@pytest.mark.parametrize("name", ["cosine", "polynomial"])
+def test_a_schedule_that_ends_needs_a_run_that_does(name):
+    with pytest.raises(InputError, match="needs a run with an end"):
+        build_schedule({"name": name}, -1)

@@ -165,3 +165,14 @@ def test_shapes_that_do_not_fit_are_said():
     for name in sorted(TWO_CLASSES_ONLY):
         with pytest.raises(InputError, match="lesion and background only"):
             build_loss({"name": name})(*batch(3)[:2])
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("spec", "channels"), FITTING)
+def test_autocast_does_not_touch_the_sums(spec, channels, kind):
+    """A training step runs under autocast, which turns some operations to half precision."""
+    logits, target, weight = batch(channels, (24, 24, 24), kind=torch.float32)
+    loss = build_loss(spec)
+    expected = float(loss(logits, target, 100 * weight.float()))
+    with torch.autocast("cpu", kind):
+        assert float(loss(logits, target, 100 * weight.float())) == pytest.approx(expected, rel=1e-5)

@@ -192,3 +192,11 @@ def test_numbers_are_those_of_the_whole_image(cases):
     numbers, count = ndimage.label(cases[0].mask, np.ones((3, 3, 3)))
     assert count == len(cases[0].sizes)
     assert sorted(np.bincount(numbers.ravel())[1:]) == sorted(cases[0].sizes)
+
+
+def test_a_patient_in_two_splits_of_two_files_is_refused(cache_path, tmp_path):
+    other = tmp_path / "other.safetensors"
+    with CacheWriter(other, ("flair", "t1"), (1, 1, 1)) as writer:
+        writer.add("again", "a", "test", "real", *made_up(9, (20, 20, 20), [((10, 10, 10), 2)]), {})
+    with pytest.raises(InputError, match="Patient a is in the splits train and test"):
+        open_caches([cache_path, other])

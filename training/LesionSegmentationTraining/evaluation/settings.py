@@ -28,11 +28,18 @@ def figures_at(curve: OperatingCurve, reference: np.ndarray, betas: Sequence[flo
 
 
 def figures_at_settings(
-    logits: np.ndarray, mask: np.ndarray, calibration: dict, floor: list, betas: Sequence[float], spacing_mm
+    logits: np.ndarray,
+    mask: np.ndarray,
+    calibration: dict,
+    floor: list,
+    betas: Sequence[float],
+    spacing_mm: Sequence[float],
+    surfaces: bool = True,
 ) -> list[dict]:
     """Return :func:`figures_at` of logits (i, j, k) against ``mask``, after ``calibration`` (scale, bias) and ``floor``
-    ([[rho, level], ...]); ``spacing_mm`` per axis.
+    ([[rho, level], ...]); ``spacing_mm`` per axis. ``surfaces``: with surface distances, which take seconds.
     """
     posterior = calibrated_probability(logits, calibration)
     geometry = Geometry(posterior.shape, np.diag([*map(float, spacing_mm), 1.0]))
-    return figures_at(OperatingCurve(posterior, geometry, PosteriorRule(floor)), np.asarray(mask) != 0, betas)
+    curve = OperatingCurve(posterior, geometry, PosteriorRule(floor))
+    return figures_at(curve, np.asarray(mask) != 0, betas, surfaces)

@@ -12,6 +12,7 @@ from LesionSegmentationLib.engine.bundle import Bundle
 from LesionSegmentationLib.engine.checksum import sha256_of, sha256_of_all
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import from_canonical, to_canonical
+from LesionSegmentationLib.engine.metaimage_file import metaimage_files
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.probability_map import ProbabilityMap
 from LesionSegmentationLib.engine.process import process
@@ -120,11 +121,14 @@ class PredictionFolder:
 
 
 def checksums(files: dict[str, Path]) -> dict[str, str]:
-    """Return the sha256 of every file by name; of a folder, that of all its files together."""
-    return {
-        name: sha256_of_all([file for file in path.rglob("*") if file.is_file()]) if path.is_dir() else sha256_of(path)
-        for name, path in files.items()
-    }
+    """Return the sha256 of every file by name; of a folder, or a header with its voxels apart, that of all together."""
+    return {name: _checksum(path) for name, path in files.items()}
+
+
+def _checksum(path: Path) -> str:
+    if path.is_dir():
+        return sha256_of_all([file for file in path.rglob("*") if file.is_file()])
+    return sha256_of_all(metaimage_files(path)) if path.suffix.lower() == ".mhd" else sha256_of(path)
 
 
 def _on_grid(volume: Volume, like: Volume, case: str) -> np.ndarray:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from LesionSegmentationLib import __version__
 from LesionSegmentationLib.engine.bundle import Bundle, write_bundle
+from LesionSegmentationLib.engine.device import choose_device
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.networks import resolve_network
 from LesionSegmentationLib.engine.prepare import head_mask
@@ -20,6 +20,7 @@ from ..evaluation.case_logits import case_logits
 from ..evaluation.settings import figures_at_settings
 from ..fitting.trained_run import TrainedRun, load_run
 from ..patches import Case, CaseCache, open_caches
+from ..patches.case_cache import check_patients
 from .about import About
 from .calibration import calibration_error, fit_scale_and_bias, reliability
 from .card import write_card
@@ -58,7 +59,8 @@ def export_checkpoint(
     about: About,
     *,
     real_weight: float = 1.0,
-    device: str = "cpu",
+    tile: int | None = None,
+    device: str = "auto",
     say: Callable[[str], None] = print,
 ) -> Bundle:
     """Calibrate the averaged weights of ``checkpoint``, measure them, and write the folder ``bundle``.
@@ -66,6 +68,7 @@ def export_checkpoint(
     Scale, bias and floor come from the whole, naturally sampled cases of the split "calibrate" (a real one counts
     ``real_weight`` times a made-up one), with all channels and with the required one alone. Figures are measured on the
     split "test", and for comparison on the real cases of the fit, each row with its role.
+    ``tile``: voxels per axis of one forward pass, of the bundle and here; None for those of the training patches.
     Without calibration cases the bundle says that it is uncalibrated. Weights are stored as float16.
 
     Raises InputError when ``bundle`` exists, when its name is not that of ``about``, or when a patient is in several
@@ -76,9 +79,14 @@ def export_checkpoint(
     if bundle.exists():
         raise InputError(f"{bundle} exists already; remove it or give the new bundle another name.")
     run = load_run(checkpoint)
+    # the bundle holds float16: what is measured are its own answers
+    weights = {name: value.half() if value.is_floating_point() else value for name, value in run.weights.items()}
+    run = replace(run, weights={name: value.to(run.weights[name].dtype) for name, value in weights.items()})
+    device = choose_device(device)
+    tiles = run.patch if tile is None else (tile,) * 3
     cache = open_caches(caches)
-    _check_patients(cache)
-    network = run.network().to(torch.device(device))
+    _check_patients(cache, run)
+    network = run.network().to(device)
     intensity = _recipe(cache).get("intensity")
 
     def answers(cases: Sequence[Case]) -> Iterator[Answer]:
@@ -86,7 +94,7 @@ def export_checkpoint(
             for channels in _channel_sets(case, cache.channels):
                 say(f"{case.id} ({', '.join(channels)})")
                 kept = [cache.channels.index(name) for name in channels]
-                logits = case_logits(network, case, run.patch, kept, device, intensity)
+                logits = case_logits(network, case, tiles, kept, device, intensity)
                 yield Answer(case, channels, logits, intensity)
 
     evidence = [answer.evidence for answer in answers(cache.split("calibrate"))]
@@ -98,7 +106,8 @@ def export_checkpoint(
         role = ROLE_OF_SPLIT[answer.case.split]
         if role == "left out":
             left_out.append(answer.evidence)
-        rows = figures_at_settings(answer.logits, answer.case.mask, calibration, floor, BETAS, cache.spacing_mm)
+        spacing = answer.case.facts.get("spacing_mm", cache.spacing_mm)
+        rows = figures_at_settings(answer.logits, answer.case.mask, calibration, floor, BETAS, spacing, surfaces=False)
         names = {"patient": answer.case.patient, "case": answer.case.id, "role": role, "kind": answer.case.kind}
         figures += [{**names, "channels": " + ".join(answer.channels), **row} for row in rows]
     if left_out:
@@ -108,10 +117,9 @@ def export_checkpoint(
         "name": about.name, "version": about.version, "title": about.title or about.task, "task": about.task,
         "licence": about.licence, **run.runtime,
         "channels": [{"name": name, "required": n == 0} for n, name in enumerate(cache.channels)],
-        "network": _network(run), "plan": _plan(cache, run), "calibration": calibration, "floor": floor,
+        "network": _network(run), "plan": _plan(cache, tiles), "calibration": calibration, "floor": floor,
         "training": _training(run, cache), "figures": [row for row in figures if row["kind"] == "real"],
     }  # fmt: skip
-    weights = {name: value.half() if value.is_floating_point() else value for name, value in run.weights.items()}
     shown = {"figures": [row for row in figures if row["kind"] == "real" or row["role"] == "left out"]}
     return write_bundle(bundle, description, weights, write_card(about, description | shown, _data(cache)))
 
@@ -143,12 +151,12 @@ def _calibration(evidence: list[Evidence], real_weight: float) -> dict:
     }  # fmt: skip
 
 
-def _plan(cache: CaseCache, run: TrainedRun) -> dict:
+def _plan(cache: CaseCache, tiles: Sequence[int]) -> dict:
     recipe = _recipe(cache)
     plan = {
         "spacing_mm": list(cache.spacing_mm),
         "spacing_tolerance": recipe.get("spacing_tolerance", 0.15),
-        "tile": list(run.patch),
+        "tile": list(tiles),
     }
     return plan if recipe.get("intensity") is None else {**plan, "intensity": recipe["intensity"]}
 
@@ -220,13 +228,8 @@ def _recipe(cache: CaseCache) -> dict:
     return cache.facts.get("recipe", {})
 
 
-def _check_patients(cache: CaseCache) -> None:
-    """Raise InputError where a patient is in two splits."""
-    splits: dict[str, str] = {}
-    for case in cache.cases:
-        first = splits.setdefault(case.patient, case.split)
-        if first != case.split:
-            raise InputError(
-                f"Patient {case.patient} is in the splits {first} and {case.split}; prepare again with one split each, "
-                "or the figures would be measured on what the model has seen."
-            )
+def _check_patients(cache: CaseCache, run: TrainedRun) -> None:
+    """Raise InputError where a patient that the run was fitted on is to be calibrated on or counts as left out."""
+    check_patients(
+        [*run.hyper_parameters.get("patients", {}).items(), *((case.patient, case.split) for case in cache.cases)]
+    )

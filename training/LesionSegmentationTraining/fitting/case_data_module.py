@@ -73,6 +73,8 @@ class CaseDataModule(pl.LightningDataModule):
     def setup(self, stage: str) -> None:
         """Open the caches; cheap, since they are memory-mapped."""
         self.cache = open_caches(self.hparams.caches)
+        # a checkpoint remembers who was in which split, so that export can refuse a figure on who was fitted on
+        self.hparams["patients"] = {case.patient: case.split for case in self.cache.cases}
         if stage == "fit":
             if not self.cache.split("train"):
                 raise InputError(

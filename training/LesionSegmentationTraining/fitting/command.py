@@ -128,7 +128,8 @@ def _export(arguments: list[str]) -> None:
     parser.add_argument("--about", type=Path, required=True, help="YAML file that describes the model")
     parser.add_argument("--caches", type=Path, nargs="+", help="instead of those the run was fitted on")
     parser.add_argument("--real_weight", type=float, default=1.0, help="made-up cases one real case counts as")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--tile", type=int, help="voxels per axis of one forward pass; otherwise those of a patch")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     options = parser.parse_args(arguments)
     from ..export.about import read_about
     from ..export.export_checkpoint import export_checkpoint
@@ -136,7 +137,13 @@ def _export(arguments: list[str]) -> None:
     caches = options.caches or [Path(path) for path in load_run(options.checkpoint).hyper_parameters["caches"]]
     about = read_about(options.about)
     export_checkpoint(
-        options.checkpoint, caches, options.bundle, about, real_weight=options.real_weight, device=options.device
+        options.checkpoint,
+        caches,
+        options.bundle,
+        about,
+        real_weight=options.real_weight,
+        tile=options.tile,
+        device=options.device,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_warn
 
 
 class CurveFile(Callback):
@@ -21,6 +22,7 @@ class CurveFile(Callback):
     def __init__(self, every: int = 10):
         self.every = every
         self._rows: list[dict] = []
+        self._warned = False
 
     def on_train_start(self, trainer, pl_module) -> None:
         """Keep the rows up to the step the run goes on from."""
@@ -49,9 +51,18 @@ class CurveFile(Callback):
         self._flush()
 
     def _flush(self) -> None:
-        if self._rows:
-            _write(self._path, [{key: _number(value) for key, value in row.items()} for row in self._rows], "a")
+        if not self._rows:
+            return
+        self._rows = [{key: _number(value) for key, value in row.items()} for row in self._rows]
+        length = self._path.stat().st_size
+        try:
+            _write(self._path, self._rows, "a")
             self._rows.clear()
+        except OSError as error:  # the disk is full: the rows are kept for the next time
+            os.truncate(self._path, length)
+            if not self._warned:
+                rank_zero_warn(f"{self._path} cannot be written ({error.strerror}); make room there.")
+            self._warned = True
 
 
 def read_curve(path: Path) -> list[dict[str, str]]:

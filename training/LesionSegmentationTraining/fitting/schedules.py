@@ -40,6 +40,8 @@ def build_schedule(spec: str | Mapping, steps: int) -> Callable[[int], float]:
         if key not in SCHEDULES[name]:
             known = ", ".join(["warmup", *SCHEDULES[name]])
             raise InputError(f"The schedule '{name}' has no key '{key}'; it has {known}.")
+    if steps < 1 and name in ("cosine", "polynomial"):
+        raise InputError(f"The schedule '{name}' needs a run with an end; set trainer.max_epochs or take 'constant'.")
     curve = _curve(name, {**SCHEDULES[name], **settings}, max(1, steps))
     return lambda step: curve(step) * (min(1.0, (step + 1) / warmup) if warmup else 1.0)
 

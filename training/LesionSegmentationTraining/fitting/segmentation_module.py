@@ -149,7 +149,9 @@ class SegmentationModule(pl.LightningModule):
         return sum(values), {name: value.detach() for name, value in zip(names, values)}
 
     def _figures(self, case) -> dict:
-        logits = case_logits(self.network, case, self.trainer.datamodule.tile, device=self.device)
+        data = self.trainer.datamodule
+        intensity = data.cache.facts.get("recipe", {}).get("intensity")
+        logits = case_logits(self.network, case, data.tile, device=self.device, intensity=intensity)
         mask = np.array(case.mask)
         on_device = [to_tensor(array[None, None]).to(self.device) for array in (logits, mask.astype(np.float32))]
         posterior = calibrated_probability(logits, {"scale": 1.0, "bias": 0.0})

@@ -86,7 +86,12 @@ def run_sweep(path: Path, folder: Path, address: str | None = None) -> list[dict
     space = [str(folder / f"trial-{number:03}") for number in range(len(trials))]
     tuner = tune.Tuner(
         tune.with_resources(_fit_trial, {"cpu": sweep.cpus, "gpu": sweep.gpus}),
-        param_space={"folder": tune.grid_search(space), "metric": sweep.metric, "working_folder": os.getcwd()},
+        param_space={
+            "folder": tune.grid_search(space),
+            "metric": sweep.metric,
+            "mode": sweep.mode,
+            "working_folder": os.getcwd(),
+        },
         run_config=tune.RunConfig(
             name="ray",
             storage_path=str(folder),
@@ -156,6 +161,7 @@ def _fit_trial(config: dict) -> None:
 
     arguments = ["fit", "--config", str(folder / "settings.yaml"), "--run", str(folder)]
     arguments += ["--trainer.enable_progress_bar", "false", "--checkpoints.monitor", config["metric"]]
+    arguments += ["--checkpoints.mode", config["mode"]]
     code = fitting(arguments, callbacks=[LambdaCallback(on_validation_end=report)])
     if code:
         raise RuntimeError(f"The fit in {folder} ended with exit code {code}; its log says why.")

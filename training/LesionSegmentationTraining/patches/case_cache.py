@@ -215,7 +215,20 @@ def open_caches(paths: Iterable[Path | str]) -> CaseCache:
             if case.id in seen:
                 raise InputError(f"The case {case.id} is in {seen[case.id]} and in {path}; give it to one of them.")
             seen[case.id] = path
+    check_patients((case.patient, case.split) for cache in caches for case in cache.cases)
     return CaseCache(first.channels, first.spacing_mm, tuple(c for cache in caches for c in cache.cases), first.facts)
+
+
+def check_patients(splits: Iterable[tuple[str, str]]) -> None:
+    """Raise InputError where a patient of the (patient, split) pairs ``splits`` is in two of them."""
+    found: dict[str, str] = {}
+    for patient, split in splits:
+        first = found.setdefault(patient, split)
+        if first != split:
+            raise InputError(
+                f"Patient {patient} is in the splits {first} and {split}; prepare again with one split each, or "
+                "figures would be measured on what the model has seen."
+            )
 
 
 def join_caches(paths: Sequence[Path | str], path: Path | str, facts: dict | None = None) -> None:

@@ -15,7 +15,14 @@ from pathlib import Path
 from LesionSegmentationLib import __version__
 from LesionSegmentationLib.engine.errors import InputError
 
-from ..datasets import cases_from_rows, check_splits, read_case_table, read_layout, split_by_patient
+from ..datasets import (
+    cases_from_rows,
+    check_splits,
+    read_case_table,
+    read_layout,
+    split_by_patient,
+    write_case_table,
+)
 from ..datasets.case_files import CaseFiles, check_ids
 from .recipe import Recipe, read_recipe
 
@@ -29,14 +36,16 @@ def prepare_cache(
     """Write ``cache`` from ``recipe``; answers the cases that could not be prepared, each with the reason.
 
     Cases are first prepared one by one into the folder ``<cache>.parts``, so that an interrupted run goes on where it
-    was, and then joined. ``say(line)`` hears of the progress. Raises InputError for a bad recipe before any work, and
-    for the first broken case unless ``skip_broken``.
+    was, and then joined. The table of the real cases with the splits they were dealt is written beside the cache, as
+    ``<cache>.csv``, for ``evaluate``. ``say(line)`` hears of the progress. Raises InputError for a bad recipe before
+    any work, and for the first broken case unless ``skip_broken``.
     """
     from ..patches import join_caches
 
     if cache.exists():
         raise InputError(f"{cache} exists already; remove it or give the new cache another name.")
-    jobs = list(_jobs(recipe, data))
+    cases = _real_cases(recipe, data)
+    jobs = list(_jobs(recipe, cases))
     parts = cache.with_name(cache.name + ".parts")
     parts.mkdir(parents=True, exist_ok=True)
     paths = {job["id"]: parts / f"{_key(job, recipe)}.safetensors" for job in jobs}
@@ -61,6 +70,9 @@ def prepare_cache(
         )
     facts = {"recipe": recipe.model_dump(mode="json"), "code_version": __version__, "left_out": broken}
     join_caches(kept, cache, facts=facts)
+    prepared = [case for case in cases if case.id not in broken]
+    if prepared:
+        write_case_table(cache.with_name(cache.stem + ".csv"), prepared)
     shutil.rmtree(parts)
     return broken
 
@@ -88,9 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _jobs(recipe: Recipe, data: Path) -> Iterator[dict]:
+def _jobs(recipe: Recipe, cases: list[CaseFiles]) -> Iterator[dict]:
     """What is to be prepared: real cases as {"id", "case"}, made-up ones as {"id", "synthetic"}."""
-    cases = _real_cases(recipe, data)
     for case in cases:
         yield {"id": case.id, "case": case}
     if recipe.synthetic is not None:
@@ -148,6 +159,8 @@ def _prepare(job: dict, recipe: Recipe, data: Path, path: Path, parts: Path) -> 
         from ..datasets.prepare_case import prepare_case
 
         case = job["case"]
+        if recipe.channels[0] not in case.channels:
+            raise InputError(f"Case {case.id} has no {recipe.channels[0]}, the first channel, which every case needs.")
         prepared = prepare_case(case, recipe.plan)
         identity = {"id": case.id, "patient": case.patient, "split": case.split, "kind": "real"}
     with CacheWriter(path, tuple(recipe.channels), recipe.spacing_mm) as writer:

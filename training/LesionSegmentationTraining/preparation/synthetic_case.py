@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.prepare import Plan
 from LesionSegmentationLib.engine.study import Study
@@ -16,6 +17,8 @@ from ..synthetic.lesion_shapes import LesionShapes, read_lesion_shapes
 from ..synthetic.patient import synthesise
 from ..synthetic.placement import placed_anatomy
 from .recipe import Synthetic, SyntheticPart
+
+MADE = ("flair", "t1")
 
 
 def synthetic_jobs(synthetic: Synthetic) -> list[dict]:
@@ -38,7 +41,19 @@ def synthetic_jobs(synthetic: Synthetic) -> list[dict]:
 
 
 def prepare_synthetic(job: dict, synthetic: Synthetic, data: Path, plan: Plan, kept: Path) -> PreparedCase:
-    """Draw the patient of ``job`` and prepare it. ``kept``: folder where the places of label maps are remembered."""
+    """Draw the patient of ``job`` and prepare it. ``kept``: folder where the places of label maps are remembered.
+
+    Raises InputError when a file of the recipe is missing or the plan's first channel is not one that can be made up.
+    """
+    if plan.channels[0] not in MADE:
+        raise InputError(
+            f"Made-up patients have the channels {', '.join(MADE)}, not {plan.channels[0]}; put one first."
+        )
+    named = [synthetic.patients, synthetic.single, synthetic.template]
+    named = [data / path for path in named if path is not None]
+    for path in [*named, data / synthetic.label_maps.format(number=job["label_map"])]:
+        if not path.exists():
+            raise InputError(f"{path} does not exist; correct the recipe's 'synthetic' entry.")
     whole = read_lesion_shapes(data / synthetic.patients)
     first, last = job["shape_patients"]
     whole = LesionShapes(whole.patients[first:last], whole.shape, whole.affine)

@@ -13,11 +13,11 @@ from .anatomy import Anatomy, match_boxes, read_anatomy, register_to_template
 def placed_anatomy(label_map: Path, template: Path | None, kept: Path) -> Anatomy:
     """Read ``label_map`` with its affine to MNI152, found once and kept in the folder ``kept``.
 
-    ``template``: a brain-only T1-weighted image in MNI152 to register to; without one (or where it is missing) the
-    boxes around the brains are laid on each other, which is coarser.
+    ``template``: a brain-only T1-weighted image in MNI152 to register to; without one the boxes
+    around the brains are laid on each other, which is coarser.
     """
     anatomy = read_anatomy(label_map)
-    if template is None or not template.exists():
+    if template is None:
         return Anatomy(anatomy.tissue, anatomy.affine, match_boxes(anatomy), anatomy.name)
     stored = kept / f"{anatomy.name}.npy"
     if not stored.exists():
