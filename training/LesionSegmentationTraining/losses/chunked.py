@@ -25,7 +25,9 @@ def voxel_mean(
     channels), else K = C. Shapes of the rest as in :func:`voxels.flatten`; differentiable once.
     """
     voxels = flatten(logits, target, weight)
-    return _VoxelMean.apply(voxels.logits, voxels.target, voxels.weight, voxel_loss)
+    # Autocast would make some of the sums in half precision.
+    with torch.autocast(logits.device.type, enabled=False):
+        return _VoxelMean.apply(voxels.logits, voxels.target, voxels.weight, voxel_loss)
 
 
 class _VoxelMean(torch.autograd.Function):

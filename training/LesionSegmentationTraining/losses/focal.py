@@ -32,7 +32,8 @@ class FocalLoss(nn.Module):
 
     def _voxel_loss(self, z: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         if z.shape[0] == 1:
-            of_lesion, of_background = softplus(-z), softplus(z)  # -log p, -log(1 - p)
+            of_background = softplus(z)  # -log(1 - p)
+            of_lesion = of_background - z  # -log p
             losses = self.lesion * g * torch.exp(-self.gamma * of_background) * of_lesion
             return (losses + self.background * (1 - g) * torch.exp(-self.gamma * of_lesion) * of_background)[0]
         log_p = log_softmax(z, dim=0)

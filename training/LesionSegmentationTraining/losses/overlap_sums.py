@@ -19,7 +19,16 @@ from torch import distributed
 from torch.autograd.function import once_differentiable
 
 from LesionSegmentationTraining.losses import triton_tversky
-from LesionSegmentationTraining.losses.voxels import Voxels, blocks, flatten, sum_type, write_gradient
+from LesionSegmentationTraining.losses.voxels import (
+    Block,
+    Voxels,
+    blocks,
+    flatten,
+    last_channel,
+    scratch,
+    sum_type,
+    write_gradient,
+)
 
 SUMS = 6
 
@@ -80,7 +89,9 @@ def overlap_sums(
     any size neither overflow nor lose small lesions.
     """
     voxels = flatten(logits, target, weight)
-    table = _FusedSums.apply(voxels.logits, voxels.target, voxels.weight, squares)
+    # Autocast would make some of the sums in half precision.
+    with torch.autocast(logits.device.type, enabled=False):
+        table = _FusedSums.apply(voxels.logits, voxels.target, voxels.weight, squares)
     if over == "batch":
         table = sum_over_processes(table.sum(dim=1, keepdim=True))
     sums = OverlapSums(*table)
@@ -98,11 +109,13 @@ class _FusedSums(torch.autograd.Function):
         voxels = Voxels(logits, target, weight)
         if triton_tversky.usable(voxels):
             return triton_tversky.sums(voxels)
-        table = torch.zeros(SUMS, logits.shape[0], voxels.rows, dtype=torch.float64, device=logits.device)
+        parts = [[] for _ in range(logits.shape[0])]
+        room = scratch(voxels)
         for block in blocks(voxels):
-            p = torch.sigmoid(block.logits) if voxels.rows == 1 else torch.softmax(block.logits, dim=0)
-            _add_block(table[:, block.image], p, block.target, block.weight, squares)
-        return table.to(sum_type(logits))
+            p = _probabilities(block, room)
+            parts[block.image].append(torch.stack(_sums_of_block(p, block.target, block.weight, squares)))
+        images = [torch.stack(image).sum(dim=0, dtype=torch.float64) for image in parts]
+        return torch.stack(images, dim=1).to(sum_type(logits))
 
     @staticmethod
     @once_differentiable
@@ -112,40 +125,42 @@ class _FusedSums(torch.autograd.Function):
         if triton_tversky.usable(voxels):
             return triton_tversky.gradient(voxels, slope), None, None, None
         gradient = torch.empty_like(logits)
-        of_both, of_predicted, of_squared = slope[0], slope[1], slope[3]
-        squares = bool((of_squared != 0).any())
+        squares = bool((slope[3] != 0).any())
+        # Numbers instead of tensors let one row's A + B g be one operation.
+        of_rows = slope[[1, 0, 3], :, 0].t().tolist()
+        room = scratch(voxels)
+        direct = room.dtype == gradient.dtype
+        further = None if direct else scratch(voxels)
         for block in blocks(voxels):
-            a, b = of_predicted[block.image, :, None], of_both[block.image, :, None]
-            factor = torch.addcmul(a, b, block.target)
+            p = _probabilities(block, room)
             if voxels.rows == 1:
-                p = torch.sigmoid(block.logits)
-                if squares:
-                    factor.addcmul_(p, of_squared[block.image, :, None], value=2)
-                # p - p^2 in place of p (1 - p): no further temporary.
-                change = factor.mul_(p.addcmul_(p, p, value=-1))
+                lesion = last_channel(gradient, block)
+                to = lesion if direct else further[:, : block.stop - block.start]
+                change = _slope_of_row(p, block, to, *of_rows[block.image])
             else:
-                p = torch.softmax(block.logits, dim=0)
-                if squares:
-                    factor.addcmul_(p, of_squared[block.image, :, None], value=2)
-                change = factor.sub_((factor * p).sum(dim=0, keepdim=True)).mul_(p)
-            write_gradient(gradient, block, change if block.weight is None else change.mul_(block.weight))
+                change = _slope_of_classes(p, block, slope[:, block.image, :, None], squares)
+            write_gradient(gradient, block, change)
         return gradient, None, None, None
 
 
-def _add_block(sums: torch.Tensor, p: torch.Tensor, g: torch.Tensor, w: torch.Tensor | None, squares: bool) -> None:
-    """Add one block's sums to ``sums`` (SUMS, K), float64."""
+def _probabilities(block: Block, room: torch.Tensor) -> torch.Tensor:
+    """(K, m); one row is written into ``room`` (1, block size)."""
+    if block.logits.shape[0] == 1:
+        return torch.sigmoid(block.logits, out=room[:, : block.stop - block.start])
+    return torch.softmax(block.logits, dim=0)
+
+
+def _sums_of_block(p: torch.Tensor, g: torch.Tensor, w: torch.Tensor | None, squares: bool) -> list[torch.Tensor]:
+    """The six sums, each (K,), in the order of OverlapSums."""
     wg = g if w is None else g * w
     if w is None:
-        sums[1] += p.sum(dim=1)
-        sums[5] += p.shape[1]
+        predicted, voxels = p.sum(dim=1), p.new_full((len(p),), p.shape[1])
     else:
-        sums[1] += p @ w
-        sums[5] += w.sum()
-    sums[2] += wg.sum(dim=1)
-    sums[0] += _dots(p, wg)
-    if squares:
-        sums[3] += _dots(p, p if w is None else p * w)
-        sums[4] += _dots(g, wg)
+        predicted, voxels = p @ w, w.sum().expand(len(p))
+    none = torch.zeros_like(predicted)
+    p_squared = _dots(p, p if w is None else p * w) if squares else none
+    g_squared = _dots(g, wg) if squares else none
+    return [_dots(p, wg), predicted, wg.sum(dim=1), p_squared, g_squared, voxels]
 
 
 def _dots(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -153,6 +168,25 @@ def _dots(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     if left.shape[0] == 1:
         return torch.dot(left[0], right[0])[None]
     return (left * right).sum(dim=1)
+
+
+def _slope_of_row(p: torch.Tensor, block: Block, to: torch.Tensor, a: float, b: float, c: float) -> torch.Tensor:
+    """d loss/d logit (1, m) = p (1 - p) w (a + b g + 2 c p), written into ``to``."""
+    change = torch.add(p.new_tensor(a), block.target, alpha=b, out=to)
+    if c != 0:
+        change.add_(p, alpha=2 * c)
+    if block.weight is not None:
+        change.mul_(block.weight)
+    return torch.ops.aten.sigmoid_backward.grad_input(change, p, grad_input=change)
+
+
+def _slope_of_classes(p: torch.Tensor, block: Block, slope: torch.Tensor, squares: bool) -> torch.Tensor:
+    """d loss/d logits (K, m) from ``slope`` (SUMS, K, 1)."""
+    change = torch.addcmul(slope[1], slope[0], block.target)
+    if squares:
+        change.addcmul_(p, slope[3], value=2)
+    change.sub_((change * p).sum(dim=0, keepdim=True)).mul_(p)
+    return change if block.weight is None else change.mul_(block.weight)
 
 
 def processes() -> int:

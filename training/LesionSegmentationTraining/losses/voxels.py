@@ -13,9 +13,9 @@ import torch
 
 from LesionSegmentationLib.engine.errors import InputError
 
-# Voxels in a block. On the CPU a block of four float32 arrays should fit into a core's second-level cache, shared
-# by two threads; elsewhere a launch costs more than the memory traffic it saves, so blocks are large.
-CPU_BLOCK = 1 << 17
+# Voxels in a block. On the CPU a block's few float32 arrays should stay in the cache while the threads meet seldom
+# (2^17 to 2^19 were equally fast, 2^15 half as fast); elsewhere a launch costs more than the memory traffic it saves.
+CPU_BLOCK = 1 << 18
 DEVICE_BLOCK = 1 << 26
 
 
@@ -42,7 +42,7 @@ class Block(NamedTuple):
     image: int
     start: int
     stop: int
-    logits: torch.Tensor  # (K, m); for two channels their difference, a copy; for one, a view where the type allows
+    logits: torch.Tensor  # (K, m), good until the next block, not to be written to; for two channels their difference
     target: torch.Tensor  # (K, m), 0..1, may be a view of the caller's tensor: not to be written to
     weight: torch.Tensor | None  # (m,)
 
@@ -83,19 +83,32 @@ def sum_type(logits: torch.Tensor) -> torch.dtype:
     return torch.float64 if logits.dtype == torch.float64 else torch.float32
 
 
+def block_size(voxels: Voxels) -> int:
+    """Voxels of a whole block."""
+    most = CPU_BLOCK if voxels.logits.device.type == "cpu" else DEVICE_BLOCK
+    return min(max(1, most // voxels.rows), voxels.logits.shape[2])
+
+
+def scratch(voxels: Voxels) -> torch.Tensor:
+    """Room for one block, (K, block size): made once, since making it for every block costs more than filling it."""
+    shape = (voxels.rows, block_size(voxels))
+    return torch.empty(shape, dtype=sum_type(voxels.logits), device=voxels.logits.device)
+
+
 def blocks(voxels: Voxels) -> Iterator[Block]:
     """Yield the batch block by block, image after image."""
     kind = sum_type(voxels.logits)
     batch, channels, count = voxels.logits.shape
-    size = max(1, (CPU_BLOCK if voxels.logits.device.type == "cpu" else DEVICE_BLOCK) // voxels.rows)
+    size = block_size(voxels)
+    difference = scratch(voxels) if channels == 2 else None
     for image in range(batch):
-        for start in range(0, count, size):
+        for start in range(0, count, max(size, 1)):
             stop = min(start + size, count)
             logits = voxels.logits[image, :, start:stop].to(kind)
             weight = None if voxels.weight is None else voxels.weight[image, 0, start:stop].to(kind)
             yield Block(
                 image, start, stop,
-                logits[1:] - logits[:1] if channels == 2 else logits,
+                torch.sub(logits[1:], logits[:1], out=difference[:, : stop - start]) if channels == 2 else logits,
                 _rows_of_target(voxels.target[image, :, start:stop], channels).to(kind),
                 weight,
             )  # fmt: skip
@@ -103,23 +116,31 @@ def blocks(voxels: Voxels) -> Iterator[Block]:
 
 def _rows_of_target(target: torch.Tensor, channels: int) -> torch.Tensor:
     """(1 or C, m) as given -> (K, m): the lesion's share, or one-hot classes."""
-    if channels == 1:
-        return target
+    if channels <= 2:
+        return target[-1:]  # the numbers 0 and 1 of two classes are the lesion's share
     if target.shape[0] == channels:
-        return target[1:] if channels == 2 else target
-    if channels == 2:
-        return target == 1
+        return target
     return target.long() == torch.arange(channels, device=target.device)[:, None]
 
 
 def write_gradient(gradient: torch.Tensor, block: Block, values: torch.Tensor) -> None:
-    """Put d loss/d row ``values`` (K, m) of a block into d loss/d logits ``gradient`` (B, C, n)."""
+    """Put d loss/d row ``values`` (K, m) of a block into d loss/d logits ``gradient`` (B, C, n).
+
+    ``values`` may be :func:`last_channel` of the gradient already: then there is nothing to copy.
+    """
     place = gradient[block.image, :, block.start : block.stop]
-    if gradient.shape[1] == 2:
-        torch.neg(values[0], out=place[0]) if values.dtype == place.dtype else place[0].copy_(-values[0])
+    if gradient.shape[1] != 2:
+        if values.data_ptr() != place.data_ptr():
+            place.copy_(values)
+        return
+    if values.data_ptr() != place[1].data_ptr():
         place[1].copy_(values[0])
-    else:
-        place.copy_(values)
+    torch.neg(place[1], out=place[0])
+
+
+def last_channel(gradient: torch.Tensor, block: Block) -> torch.Tensor:
+    """(1, m), a view of the lesion's channel of ``gradient`` (B, C, n) at a block."""
+    return gradient[block.image, -1:, block.start : block.stop]
 
 
 def rows(voxels: Voxels) -> tuple[torch.Tensor, torch.Tensor]:
