@@ -212,12 +212,15 @@ def _data(cache: CaseCache) -> list[str]:
         cases = cache.split(split)
         made = sum(case.kind == "synthetic" for case in cases)
         real = [case.id for case in cases if case.kind == "real"]
-        parts = [f"{made} made-up patients"] * (made > 0) + [f"{len(real)} real cases ({_some(real)})"] * (
-            len(real) > 0
-        )
+        parts = [_counted(made, "made-up patient")] * (made > 0)
+        parts += [f"{_counted(len(real), 'real case')} ({_some(real)})"] * (len(real) > 0)
         if parts:
             lines.append(f"{verb}: {' and '.join(parts)}.")
     return lines
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _some(names: list[str], most: int = 12) -> str:
