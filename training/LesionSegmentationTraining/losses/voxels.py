@@ -14,8 +14,9 @@ import torch
 from LesionSegmentationLib.engine.errors import InputError
 
 # Voxels in a block. On the CPU a block's few float32 arrays should stay in the cache while the threads meet seldom
-# (2^17 to 2^19 were equally fast, 2^15 half as fast); elsewhere a launch costs more than the memory traffic it saves.
-CPU_BLOCK = 1 << 18
+# (2^18 to 2^21 are about equally fast, 2^15 is half as fast, most so on a busy machine); elsewhere a launch costs more
+# than the memory traffic it saves.
+CPU_BLOCK = 1 << 19
 DEVICE_BLOCK = 1 << 26
 
 
