@@ -40,15 +40,15 @@ def _run(options: argparse.Namespace) -> int:
     cases = [case for case in read_case_table(options.table) if options.split in (None, case.split)]
     if not cases:
         raise InputError(f"{options.table.name} holds no case of the split '{options.split}'; choose another --split.")
+    if options.probabilities and options.predictions is None:
+        raise InputError("--probabilities says what the files of --predictions are; give both.")
+    source = _source(options)
     splits = sorted({case.split or "none" for case in cases})
     if len(splits) > 1:
         _say(
             f"The cases come from the splits {', '.join(splits)}: their common figures say little of new patients. "
             "Choose one with --split."
         )
-    if options.probabilities and options.predictions is None:
-        raise InputError("--probabilities says what the files of --predictions are; give both.")
-    source = _source(options)
     stated = {
         "table": options.table.name,
         "split": options.split,

@@ -11,6 +11,7 @@ import triton.language as tl
 @triton.jit
 def forward(logits, target, weight, partial, count, CHANNELS: tl.constexpr, TARGETS: tl.constexpr,
             WEIGHTED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """Write the six partial sums of a block to ``partial`` (B, blocks, 6)."""
     image = tl.program_id(1).to(tl.int64)
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = at < count
@@ -36,6 +37,7 @@ def forward(logits, target, weight, partial, count, CHANNELS: tl.constexpr, TARG
 @triton.jit
 def backward(logits, target, weight, factors, answer, count, CHANNELS: tl.constexpr, TARGETS: tl.constexpr,
              WEIGHTED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """Write the gradient of a block to ``answer``; ``factors`` (B, 3): of w p, of w p g, of w p^2."""
     image = tl.program_id(1).to(tl.int64)
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = at < count

@@ -27,7 +27,9 @@ class Place:
 class Sampler(Protocol):
     """Draws places; the answer depends on ``rng`` and ``step`` (the number of the batch) only."""
 
-    def draw(self, rng: np.random.Generator, step: int) -> Place: ...
+    def draw(self, rng: np.random.Generator, step: int) -> Place:
+        """Draw the place of a patch of batch ``step``."""
+        ...
 
 
 class Uniform:
