@@ -150,37 +150,49 @@ def on_gpu(repeats: int) -> None:
         )
 
 
+def compare(title: str, options: argparse.Namespace) -> None:
+    """Print the table of one shape. What ran before in a process changes MONAI's times, so each has its own."""
+    shape = SHAPES[title]
+    logits, target = arrays(shape)
+    size = logits.numel() * 4 / 1e6
+    print(f"{title} (logits {size:.0f} MB)")
+    print("| loss | ours ms | MONAI ms | times faster | ours MB | MONAI MB | share of its memory |")
+    print("|---|---|---|---|---|---|---|")
+    for name in PAIRS:
+        peer = monais(name, shape[1])
+        seconds = fastest([ours(name), *([peer] if peer else [])], logits, target, options.repeats)
+        memory = [extra_memory(name, whose, shape, options.threads) for whose in ("ours", "monai")[: len(seconds)]]
+        row = [name, f"{seconds[0] * 1e3:.1f}", "-", "-", f"{memory[0]:.1f}", "-", "-"]
+        if peer:
+            row[2:4] = [f"{seconds[1] * 1e3:.1f}", f"{seconds[1] / seconds[0]:.2f}"]
+            row[5:7] = [f"{memory[1]:.1f}", f"{memory[0] / memory[1]:.2f}"]
+        print("| " + " | ".join(row) + " |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--memory", help=argparse.SUPPRESS)
+    parser.add_argument("--shape", choices=SHAPES, help="this shape alone; otherwise each in a process of its own")
     options = parser.parse_args()
     if options.memory:
         measure_memory(*json.loads(options.memory))
         return
+    torch.set_num_threads(options.threads)
+    if options.shape:
+        compare(options.shape, options)
+        return
     import monai
 
-    torch.set_num_threads(options.threads)
     print(
         f"torch {torch.__version__}, MONAI {monai.__version__}, {platform.processor() or platform.machine()}, ", end=""
     )
     print(f"{options.threads} threads, fastest of {options.repeats}")
-    for title, shape in SHAPES.items():
-        logits, target = arrays(shape)
-        size = logits.numel() * 4 / 1e6
-        print(f"\n{title} (logits {size:.0f} MB)")
-        print("| loss | ours ms | MONAI ms | times faster | ours MB | MONAI MB | share of its memory |")
-        print("|---|---|---|---|---|---|---|")
-        for name in PAIRS:
-            peer = monais(name, shape[1])
-            seconds = fastest([ours(name), *([peer] if peer else [])], logits, target, options.repeats)
-            memory = [extra_memory(name, whose, shape, options.threads) for whose in ("ours", "monai")[: len(seconds)]]
-            row = [name, f"{seconds[0] * 1e3:.1f}", "-", "-", f"{memory[0]:.1f}", "-", "-"]
-            if peer:
-                row[2:4] = [f"{seconds[1] * 1e3:.1f}", f"{seconds[1] / seconds[0]:.2f}"]
-                row[5:7] = [f"{memory[1]:.1f}", f"{memory[0] / memory[1]:.2f}"]
-            print("| " + " | ".join(row) + " |", flush=True)
+    for title in SHAPES:
+        print(flush=True)
+        again = ["--shape", title, "--threads", str(options.threads), "--repeats", str(options.repeats)]
+        subprocess.run([sys.executable, __file__, *again], check=True)
     on_gpu(options.repeats)
 
 
