@@ -11,10 +11,12 @@ SHAPE = (64, 64, 64)
 
 def test_same_seed_same_patient(anatomy, shapes):
     first, second, other = (synthesise(seed, anatomy, shapes, load_ml=1.0, shape=SHAPE) for seed in (5, 5, 6))
-    assert np.array_equal(first.flair, second.flair)
-    assert np.array_equal(first.t1, second.t1)
+    assert np.array_equal(first.images["flair"], second.images["flair"])
+    assert np.array_equal(first.images["t1"], second.images["t1"])
     assert np.array_equal(first.mask, second.mask)
-    assert first.flair.shape != other.flair.shape or not np.array_equal(first.flair, other.flair)
+    assert first.images["flair"].shape != other.images["flair"].shape or not np.array_equal(
+        first.images["flair"], other.images["flair"]
+    )
 
 
 def test_lesion_free_patient_has_no_lesion(anatomy, shapes):
@@ -26,10 +28,10 @@ def test_lesion_free_patient_has_no_lesion(anatomy, shapes):
 
 def test_images_are_finite_and_share_the_grid_of_the_mask(anatomy, shapes):
     patient = synthesise(8, anatomy, shapes, load_ml=2.0, shape=SHAPE)
-    assert patient.flair.shape == patient.t1.shape == patient.mask.shape == patient.tissue.shape
-    assert patient.flair.dtype == patient.t1.dtype == np.float32
-    assert np.isfinite(patient.flair).all() and np.isfinite(patient.t1).all()
-    assert patient.flair.min() >= 0
+    assert patient.images["flair"].shape == patient.images["t1"].shape == patient.mask.shape == patient.tissue.shape
+    assert patient.images["flair"].dtype == patient.images["t1"].dtype == np.float32
+    assert np.isfinite(patient.images["flair"]).all() and np.isfinite(patient.images["t1"]).all()
+    assert patient.images["flair"].min() >= 0
 
 
 def test_lesions_lie_in_white_matter_or_touch_it(anatomy, shapes):
@@ -45,8 +47,8 @@ def test_lesions_lie_in_white_matter_or_touch_it(anatomy, shapes):
 def test_lesions_are_brighter_than_white_matter_on_flair(anatomy, shapes):
     patient = synthesise(3, anatomy, shapes, load_ml=3.0, shape=SHAPE, ordinary=True, stripped=False)
     white = (patient.tissue == INDEX["white_matter"]) & (patient.mask == 0)
-    assert patient.flair[patient.mask > 0].mean() > 1.1 * patient.flair[white].mean()
-    assert patient.t1[patient.mask > 0].mean() < 1.02 * patient.t1[white].mean()
+    assert patient.images["flair"][patient.mask > 0].mean() > 1.1 * patient.images["flair"][white].mean()
+    assert patient.images["t1"][patient.mask > 0].mean() < 1.02 * patient.images["t1"][white].mean()
 
 
 def test_a_stripped_patient_keeps_at_most_a_rim_around_the_brain(anatomy, shapes):
@@ -54,7 +56,7 @@ def test_a_stripped_patient_keeps_at_most_a_rim_around_the_brain(anatomy, shapes
         patient = synthesise(seed, anatomy, shapes, load_ml=1.0, stripped=True, shape=SHAPE)
         brain = np.isin(patient.tissue, BRAIN)
         far = ndimage.distance_transform_edt(~brain) > 9
-        assert not patient.flair[far & (patient.mask == 0)].any()
+        assert not patient.images["flair"][far & (patient.mask == 0)].any()
 
 
 def test_the_load_is_about_what_was_wanted(anatomy, shapes):

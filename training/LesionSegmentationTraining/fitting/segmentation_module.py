@@ -188,8 +188,13 @@ def _dice(marked: np.ndarray, mask: np.ndarray) -> float | None:
 
 
 def _start_at(network: torch.nn.Module, logit: float) -> None:
-    """Set the bias that is added last, so that a network need not first push every background voxel down."""
+    """Set the bias that is added last, so that a network need not first push every background voxel down.
+
+    Of the three outputs of a conditioned network the second, which says how much the setting moves, starts at 0.
+    """
     if logit:
         if network.output_bias is None:
             raise InputError("The network adds no bias last that it could start from; set initial_logit to 0.")
         torch.nn.init.constant_(network.output_bias, logit)
+        if getattr(network, "outputs", 1) == 3:
+            torch.nn.init.zeros_(network.output_bias.data.view(3, -1)[1])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from torch import nn
 
 from LesionSegmentationLib.engine.errors import InputError
+from LesionSegmentationTraining.losses.conditioned import ConditionedTverskyLoss
 from LesionSegmentationTraining.losses.cross_entropy import CrossEntropyLoss, PredictedWeightCrossEntropyLoss
 from LesionSegmentationTraining.losses.focal import FocalLoss
 from LesionSegmentationTraining.losses.generalized_dice import GeneralizedDiceLoss
@@ -41,6 +42,7 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "cross_entropy": CrossEntropyLoss,
     "predicted_weight_cross_entropy": PredictedWeightCrossEntropyLoss,
     "focal": FocalLoss,
+    "conditioned_tversky": ConditionedTverskyLoss,
 }
 
 

@@ -18,7 +18,7 @@ from ..synthetic.patient import synthesise
 from ..synthetic.placement import placed_anatomy
 from .recipe import Synthetic, SyntheticPart
 
-MADE = ("flair", "t1")
+MADE = ("flair", "t1", "t2")
 
 
 def synthetic_jobs(synthetic: Synthetic) -> list[dict]:
@@ -62,9 +62,8 @@ def prepare_synthetic(job: dict, synthetic: Synthetic, data: Path, plan: Plan, k
     template = None if synthetic.template is None else data / synthetic.template
     anatomy = placed_anatomy(label_map, template, kept)
     patient = synthesise(job["seed"], anatomy, whole, single, load_ml=job["load_ml"])
-    made = {"flair": patient.flair, "t1": patient.t1}
     grid = Geometry(patient.mask.shape, np.eye(4))
-    volumes = {name: Volume(made[name], grid, name) for name in plan.channels if name in made}
+    volumes = {name: Volume(patient.images[name], grid, name) for name in plan.channels if name in patient.images}
     prepared = prepare_study(Study(volumes, reference=next(iter(volumes))), patient.mask > 0, plan)
     prepared.facts["synthetic"] = {**job, **patient.settings}
     return prepared

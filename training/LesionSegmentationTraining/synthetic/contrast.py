@@ -1,4 +1,4 @@
-"""How bright each tissue is: FLAIR-like, T1-like or random contrasts. White matter is 1 in the ordinary ones."""
+"""How bright each tissue is: FLAIR-, T1- and T2-like or random contrasts. White matter is 1 in the ordinary ones."""
 
 from __future__ import annotations
 
@@ -60,19 +60,42 @@ T1 = FLAIR | {
     "vessel": (0.15, 1.3),
     "fat_and_muscle": (0.6, 2.0),
 }
+T2 = FLAIR | {
+    "cerebellar_white_matter": (0.95, 1.12),
+    "cortex": (1.15, 1.65),
+    "cerebellar_cortex": (1.15, 1.65),
+    "lateral_ventricle": (1.9, 3.5),
+    "third_and_fourth_ventricle": (1.9, 3.5),
+    "csf": (1.9, 3.5),
+    "thalamus": (1.0, 1.3),
+    "caudate_accumbens": (1.05, 1.45),
+    "putamen": (0.9, 1.3),
+    "pallidum": (0.6, 1.0),
+    "hippocampus_amygdala": (1.2, 1.7),
+    "brain_stem": (0.95, 1.25),
+    "choroid_plexus": (1.4, 2.8),
+    "vessel": (0.1, 0.8),
+    "fat_and_muscle": (0.3, 2.0),
+    "eye": (1.9, 3.5),
+}
 TIED = (("lateral_ventricle", "third_and_fourth_ventricle", "csf"), ("cortex", "cerebellar_cortex"))
 
 
 def flair_contrast(rng: np.random.Generator) -> Contrast:
-    """FLAIR: fluid dark, lesions as bright as cortex or brighter, from subtle to strong."""
+    """FLAIR: fluid dark, lesions about as bright as cortex or brighter, from subtle to strong."""
     mean = _means(rng, FLAIR)
-    above_cortex = float(np.exp(rng.uniform(np.log(0.1), np.log(0.9))))
-    return Contrast(mean, _texture(rng), max(0.3, float(mean[INDEX["cortex"]]) - 1 + above_cortex))
+    above_cortex = float(np.exp(rng.uniform(np.log(0.03), np.log(0.9))))
+    return Contrast(mean, _texture(rng), max(0.25, float(mean[INDEX["cortex"]]) - 1 + above_cortex))
 
 
 def t1_contrast(rng: np.random.Generator) -> Contrast:
     """T1: white matter brightest in the brain; lesions from the same as white matter to black holes."""
     return Contrast(_means(rng, T1), _texture(rng), -float(rng.uniform(0.0, 0.5)))
+
+
+def t2_contrast(rng: np.random.Generator) -> Contrast:
+    """T2: fluid brightest; lesions between cortex and fluid."""
+    return Contrast(_means(rng, T2), _texture(rng), float(rng.uniform(0.35, 1.3)))
 
 
 def random_contrast(rng: np.random.Generator) -> Contrast:

@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
     affine = np.eye(4)
     affine[:3, 3] = -np.array(patient.mask.shape) / 2
     options.output.mkdir(parents=True, exist_ok=True)
-    for name, array in (("flair", patient.flair), ("t1", patient.t1)):
+    for name in ("flair", "t1"):
+        array = patient.images[name]
         # 0 to 400 is enough steps for the noise there is, and compresses well
         whole = np.round(array * (200 / np.median(array[array > 0.3]))).clip(0, 800).astype(np.int16)
         _write(options.output / f"{name}.nii.gz", whole, affine)

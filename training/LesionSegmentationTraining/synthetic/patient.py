@@ -1,4 +1,4 @@
-"""Synthetic MS patients: FLAIR and T1 at 1 mm with their exact lesion mask, from label maps and drawn lesions.
+"""Synthetic MS patients: FLAIR, T1 and T2 at 1 mm with their exact lesion mask, from label maps and drawn lesions.
 
 In the way of Billot et al. 2023 (SynthSeg): deform a label map, give every tissue a random brightness, then do to the
 image what scanners do. On top come lesions with soft borders and varied contrast, and what looks like a lesion and is
@@ -18,16 +18,19 @@ from LesionSegmentationLib.engine.bridge import to_array, to_tensor
 from . import acquisition, contrast
 from .anatomy import BRAIN, INDEX, WHITE, Anatomy, lookup
 from .lesion_shapes import LesionShapes, draw_lesions
+from .lookalikes import lookalikes
 
 SHAPE = (192, 232, 208)
 
 
 @dataclass(frozen=True)
 class SyntheticPatient:
-    """``flair``, ``t1``: float32 (i, j, k), 1 mm, nearest-RAS order. ``mask``: uint8. ``tissue``: uint8 classes."""
+    """``images``: float32 (i, j, k) by channel (flair, t1, t2), 1 mm, nearest-RAS order, on one grid.
 
-    flair: np.ndarray
-    t1: np.ndarray
+    ``mask``: uint8, what a reader drew. ``tissue``: uint8 classes of ``anatomy.NAMES``. ``settings``: what was drawn.
+    """
+
+    images: dict[str, np.ndarray]
     mask: np.ndarray
     tissue: np.ndarray
     settings: dict
@@ -62,21 +65,22 @@ def synthesise(
     keep = _field_of_view(rng, tissue, mask) if stripped else None
     kind = "ordinary" if ordinary else rng.choice(["usual", "random"], p=[0.95, 0.05])
     flair_like = contrast.random_contrast(rng) if kind == "random" else contrast.flair_contrast(rng)
-    lesion = _lesion_gain(rng, number, flair_like.lesion)
-    flair = _tissue_image(rng, tissue, flair_like) + _lookalikes(rng, tissue, flair_like)
-    flair = _add_lesions(rng, flair, fraction, lesion, flair_like.mean[INDEX["white_matter"]])
-    t1_like = contrast.t1_contrast(rng)
-    t1 = _tissue_image(rng, tissue, t1_like)
-    t1 = _add_lesions(rng, t1, fraction, lesion * (t1_like.lesion / flair_like.lesion), 1.0)
-    flair = _acquire(rng, flair, ordinary)
-    t1 = _acquire(rng, t1, ordinary, shift=rng.normal(0, 0.3, 3))
+    gain = _lesion_gain(rng, number)
+    core = _core(rng, fraction)
+    flair = _tissue_image(rng, tissue, flair_like) + lookalikes(rng, tissue, flair_like)
+    flair = _add_lesions(rng, flair, fraction, gain * flair_like.lesion * (1 - core), flair_like)
+    images = {"flair": _acquire(rng, flair, ordinary)}
+    for name, like in (("t1", contrast.t1_contrast(rng)), ("t2", contrast.t2_contrast(rng))):
+        image = _tissue_image(rng, tissue, like)
+        image = _add_lesions(rng, image, fraction, gain * like.lesion * (1 + core), like)
+        images[name] = _acquire(rng, image, ordinary, shift=rng.normal(0, 0.3, 3))
     if keep is not None:
-        flair, t1 = flair * keep, t1 * keep
+        images = {name: image * keep for name, image in images.items()}
     settings = {
         "seed": seed, "anatomy": anatomy.name, "stripped": stripped, "contrast": str(kind), "wanted_ml": load_ml,
         "lesion_contrast": flair_like.lesion, "load_ml": float(mask.sum()) / 1000,
     }  # fmt: skip
-    return SyntheticPatient(flair, t1, mask, tissue, settings)
+    return SyntheticPatient(images, mask, tissue, settings)
 
 
 def _deform(rng, anatomy, shapes, single, load_ml, shape, largest_turn):
@@ -210,66 +214,36 @@ def _tissue_image(rng, tissue, like) -> np.ndarray:
     return image
 
 
-def _lookalikes(rng, tissue, like) -> np.ndarray:
-    """Brightness that is not lesion: ventricular rims and caps, septum, fluid that flows, blotchy white matter."""
-    extra = np.zeros(tissue.shape, np.float32)
-    white = tissue == INDEX["white_matter"]
-    ventricle = (tissue == INDEX["lateral_ventricle"]).astype(np.float32)
-    near = ndimage.gaussian_filter(ventricle, rng.uniform(0.7, 1.6))
-    patchy = np.clip(0.5 + 0.7 * acquisition.smooth_field(rng, tissue.shape, 15), 0, 1.5)
-    rim = np.clip(2 * near, 0, 1) ** rng.uniform(1, 2.5)
-    extra += white * rim * patchy * rng.uniform(0, 0.45) * like.lesion
-    # white matter between the two ventricles: fluid on both sides within a few millimetres
-    thick = ndimage.gaussian_filter(ventricle, (2.5, 1, 1))
-    extra += white * (thick > 0.35) * rng.uniform(0, 0.6) * like.lesion
-    fluid = lookup(tuple(INDEX[n] for n in ("csf", "third_and_fourth_ventricle")))[tissue]
-    spots = acquisition.smooth_field(rng, tissue.shape, rng.uniform(2, 6))
-    extra += fluid * np.clip(spots - rng.uniform(0.8, 2.5), 0, 2) * rng.uniform(0, 0.6)
-    # insula, cingulate, hippocampus, the grey matter around the aqueduct: brighter than other grey matter on FLAIR
-    grey = lookup(tuple(INDEX[n] for n in ("cortex", "hippocampus_amygdala", "brain_stem", "cerebellar_cortex")))[
-        tissue
-    ]
-    regions = np.clip(acquisition.smooth_field(rng, tissue.shape, rng.uniform(12, 35)), 0, 2)
-    extra += grey * regions * rng.uniform(0, 0.25) * like.mean[INDEX["cortex"]]
-    blotches = np.clip(acquisition.smooth_field(rng, tissue.shape, rng.uniform(5, 12)) - 0.8, 0, 2)
-    extra += white * blotches * rng.uniform(0, 0.12) * like.lesion
-    above_white = like.mean[INDEX["cortex"]] - like.mean[INDEX["white_matter"]]
-    extra += _claustrum(tissue) * rng.uniform(0.3, 1.0) * above_white
-    return extra
-
-
-def _claustrum(tissue) -> np.ndarray:
-    """The thin grey sheet between putamen and insula, which the label maps count as white matter; 0..1, soft."""
-    putamen = tissue == INDEX["putamen"]
-    if not putamen.any():
-        return np.zeros(tissue.shape, np.float32)
-    place = tuple(
-        slice(max(0, part.start - 12), part.stop + 12) for part in ndimage.find_objects(putamen.astype(np.uint8))[0]
-    )
-    near = tissue[place]
-    to_putamen = ndimage.distance_transform_edt(near != INDEX["putamen"])
-    to_cortex = ndimage.distance_transform_edt(near != INDEX["cortex"])
-    sheet = (near == INDEX["white_matter"]) & (to_putamen + to_cortex < 9) & (np.abs(to_putamen - to_cortex) < 2)
-    whole = np.zeros(tissue.shape, np.float32)
-    whole[place] = ndimage.gaussian_filter(sheet.astype(np.float32), 0.5)
-    return whole
-
-
-def _lesion_gain(rng, number, contrast_of_patient) -> np.ndarray:
-    """What full lesion adds to white matter, per voxel: each lesion its own strength."""
+def _lesion_gain(rng, number) -> np.ndarray:
+    """How strong each lesion is among those of its patient, around 1, per voxel."""
     highest = int(number.max()) if number.size else 0
-    gains = contrast_of_patient * np.clip(rng.normal(1.0, 0.3, highest + 1), 0.45, 1.7)
-    gains[0] = contrast_of_patient
+    gains = np.clip(rng.normal(1.0, 0.3, highest + 1), 0.45, 1.7)
+    gains[0] = 1
     return gains.astype(np.float32)[number]
 
 
-def _add_lesions(rng, image, fraction, gain, white) -> np.ndarray:
+def _core(rng, fraction) -> np.ndarray:
+    """How far the inside of a lesion has decayed, 0..1: darker there on FLAIR (a ring remains) and on T1 (black hole).
+
+    A fifth of the patients have it, in their larger lesions.
+    """
+    if rng.random() > 0.2 or not fraction.any():
+        return np.zeros(fraction.shape, np.float32)
+    depth = ndimage.distance_transform_edt(fraction > 0.5)
+    patchy = np.clip(0.5 + acquisition.smooth_field(rng, fraction.shape, 12), 0, 1)
+    return (np.clip((depth - 2) / 2, 0, 1) * patchy * rng.uniform(0.3, 1.0)).astype(np.float32)
+
+
+def _add_lesions(rng, image, fraction, gain, like) -> np.ndarray:
+    """Blend lesions of ``gain`` above white matter into ``image``, with a faint halo in the white matter around."""
     if not fraction.any():
         return image
+    white = like.mean[INDEX["white_matter"]]
     texture = 1 + rng.uniform(0, 0.2) * acquisition.smooth_field(rng, image.shape, rng.uniform(2, 5))
     halo = ndimage.gaussian_filter(fraction, rng.uniform(1.5, 3.5)) * rng.uniform(0, 0.25) * (1 - fraction)
     inside = fraction * (white - image + gain * texture)
-    return image + inside + halo * gain * (image > 0.7 * white)
+    near_white = np.abs(image - white) < 0.3 * white
+    return image + inside + halo * gain * near_white
 
 
 def _acquire(rng, image, ordinary, shift=None) -> np.ndarray:

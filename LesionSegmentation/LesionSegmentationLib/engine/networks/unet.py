@@ -14,7 +14,7 @@ class UNet(nn.Module):
 
     ``features``: channels per level. ``convolutions``: 3x3x3 convolutions per block. ``stem``: ``"full"`` runs the
     first level on the voxel grid; ``"shuffle"`` first folds each 2x2x2 cube of voxels into channels and unfolds the
-    answer at the end (see ``voxel_folding``). ``norm``: see ``normalisation``.
+    answer at the end (see ``voxel_folding``). ``norm``: see ``normalisation``. ``outputs``: maps that it returns.
     """
 
     def __init__(
@@ -24,16 +24,17 @@ class UNet(nn.Module):
         convolutions: int = 2,
         stem: str = "shuffle",
         norm: str = "instance",
+        outputs: int = 1,
     ):
         super().__init__()
-        self.in_channels = in_channels
+        self.in_channels, self.outputs = in_channels, outputs
         self.shuffle = takes_shuffle(stem)
         cube = 8 if self.shuffle else 1
         self.multiple = 2 ** (len(features) - 1) * (2 if self.shuffle else 1)
         widths = [in_channels * cube, *features]
         self.encoder = nn.ModuleList(_block(a, b, convolutions, norm) for a, b in zip(widths[:-1], widths[1:]))
         self.decoder = nn.ModuleList(_block(a + b, a, convolutions, norm) for a, b in zip(features[:-1], features[1:]))
-        self.head = nn.Conv3d(features[0], cube, 1)
+        self.head = nn.Conv3d(features[0], outputs * cube, 1)
 
     @property
     def output_bias(self) -> nn.Parameter:

@@ -17,10 +17,10 @@ def fold(x: torch.Tensor) -> torch.Tensor:
 
 
 def unfold(x: torch.Tensor) -> torch.Tensor:
-    """(B, 8, i, j, k) -> (B, 1, 2i, 2j, 2k): the inverse of :func:`fold`."""
-    b, _, i, j, k = x.shape
-    x = x.reshape(b, 1, 2, 2, 2, i, j, k)
-    return x.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(b, 1, 2 * i, 2 * j, 2 * k)
+    """(B, 8C, i, j, k) -> (B, C, 2i, 2j, 2k): the inverse of :func:`fold`."""
+    b, c, i, j, k = x.shape
+    x = x.reshape(b, c // 8, 2, 2, 2, i, j, k)
+    return x.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(b, c // 8, 2 * i, 2 * j, 2 * k)
 
 
 def takes_shuffle(stem: str) -> bool:
