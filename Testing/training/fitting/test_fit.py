@@ -154,3 +154,21 @@ def test_a_network_of_monai(fit):
     run = load_run(folder / "last.ckpt")
     assert run.runtime == {"runtime": "monai"}
     assert run.network()(torch.zeros(1, 2, 32, 32, 32)).shape == (1, 1, 32, 32, 32)
+
+
+def test_a_run_may_begin_with_the_weights_of_another(fit):
+    _, first = fit("first")
+    start = str(first / "last.ckpt")
+    earlier = load_run(start)
+    still = {"optimiser": {**RATE, "learning_rate": 1e-9}, "start_from": start}
+    code, second = fit("second", changes={"model": still, "trainer": {"max_epochs": 1}})
+    assert code == 0
+    run = load_run(second / "last.ckpt")
+    for name, value in run.weights.items():
+        assert torch.allclose(value, earlier.weights[name], atol=1e-6), name
+    assert run.hyper_parameters["earlier"] == [
+        {"steps": earlier.step, "loss": earlier.loss, "patients": earlier.hyper_parameters["patients"]}
+    ]
+    other = {"start_from": start, "network": {"name": "unet", "in_channels": 2, "features": [4, 8, 8]}}
+    code, _ = fit("third", changes={"model": other})
+    assert code == 2

@@ -3,7 +3,7 @@
 import pytest
 
 from LesionSegmentationLib.engine.errors import InputError
-from LesionSegmentationTraining.preparation.command import _jobs
+from LesionSegmentationTraining.preparation.command import _jobs, _real_cases
 from LesionSegmentationTraining.preparation.recipe import Recipe, read_recipe
 from LesionSegmentationTraining.preparation.synthetic_case import synthetic_jobs
 
@@ -54,3 +54,22 @@ def test_two_parts_with_the_same_seeds_are_refused():
 def test_a_recipe_without_any_case_is_refused():
     with pytest.raises(InputError, match="names no case"):
         list(_jobs(Recipe(channels=["flair"]), []))
+
+
+def test_patients_left_out_come_into_the_test_with_all_their_cases(tmp_path):
+    for name in ("a1", "a2", "b1", "mask"):
+        (tmp_path / f"{name}.nii.gz").touch()
+    rows = [
+        {
+            "id": name,
+            "patient": name[0],
+            "split": "train",
+            "mask": "mask.nii.gz",
+            "channels": {"flair": f"{name}.nii.gz"},
+        }
+        for name in ("a1", "a2", "b1")
+    ]
+    recipe = Recipe(channels=["flair"], cases=rows, left_out=["a"])
+    assert [case.split for case in _real_cases(recipe, tmp_path)] == ["test", "test", "train"]
+    with pytest.raises(InputError, match="of c"):
+        _real_cases(recipe.model_copy(update={"left_out": ["c"]}), tmp_path)

@@ -173,6 +173,10 @@ def _training(run: TrainedRun, cache: CaseCache) -> dict:
         "steps": run.step, "patch": list(run.patch), "batch": settings["batch"], "seed": settings["seed"],
         "weights": sum(value.numel() for value in run.weights.values()), "code_version": __version__,
         "settings": {key: settings[key] for key in SETTINGS if key in settings},
+        "earlier": [
+            {"steps": one["steps"], "loss": loss_in_words(one["loss"]), "patients": len(one["patients"])}
+            for one in settings.get("earlier", [])
+        ],
     }  # fmt: skip
 
 
@@ -233,6 +237,6 @@ def _recipe(cache: CaseCache) -> dict:
 
 def _check_patients(cache: CaseCache, run: TrainedRun) -> None:
     """Raise InputError where a patient that the run was fitted on is to be calibrated on or counts as left out."""
-    check_patients(
-        [*run.hyper_parameters.get("patients", {}).items(), *((case.patient, case.split) for case in cache.cases)]
-    )
+    runs = [*run.hyper_parameters.get("earlier", []), run.hyper_parameters]
+    fitted = [pair for one in runs for pair in one.get("patients", {}).items()]
+    check_patients([*fitted, *((case.patient, case.split) for case in cache.cases)])

@@ -23,6 +23,7 @@ from ..networks import build_training_network
 from .averaged_weights import AveragedWeights
 from .optimisers import build_optimiser
 from .schedules import build_schedule
+from .trained_run import TrainedRun, load_run
 
 
 class SegmentationModule(pl.LightningModule):
@@ -40,6 +41,8 @@ class SegmentationModule(pl.LightningModule):
         ema: decay of the running mean of the weights; 0 for none.
         initial_logit: what the untrained network says everywhere, about; -5 calls lesions rare, as they are.
         seed: of the first weights and of what is drawn within a step (dropout).
+        start_from: checkpoint of an earlier run of the same network whose averaged weights this one begins with; what
+            it was fitted on is remembered in ``hparams.earlier``.
 
     Raises InputError for names and arguments that are not known. A checkpoint's ``state_dict`` holds the averaged
     weights under ``network.``; see ``trained_run.load_run``.
@@ -54,15 +57,18 @@ class SegmentationModule(pl.LightningModule):
         ema: float = 0.998,
         initial_logit: float = -5.0,
         seed: int = 0,
+        start_from: str | None = None,
     ):
         super().__init__()
-        self.save_hyperparameters()
+        self.save_hyperparameters(ignore="start_from")
         if not 0 <= ema < 1:
             raise InputError(f"ema lies from 0 (no mean) to below 1; {ema:g} does not.")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = build_training_network(network)
             _start_at(self.network, initial_logit)
+        if start_from is not None:
+            self.hparams["earlier"] = _begin_with(self.network, network, load_run(start_from), start_from)
         self.loss = build_loss(loss)
         build_optimiser(optimiser, [torch.nn.Parameter(torch.zeros(1))])  # says now what is wrong with them
         build_schedule(schedule, 1)
@@ -185,6 +191,18 @@ def mean_over_patients(rows: list[dict]) -> dict[str, float]:
 def _dice(marked: np.ndarray, mask: np.ndarray) -> float | None:
     both = int(marked.sum()) + int(mask.sum())
     return 2 * int((marked & mask).sum()) / both if both else None
+
+
+def _begin_with(network: torch.nn.Module, specification: dict, run: TrainedRun, path: str) -> list[dict]:
+    """Load the weights of ``run``; answers what is known of it and of those before it, the first one first."""
+    if run.network_spec != specification:
+        raise InputError(
+            f"{path} holds the network {run.network_spec}, not {specification}; give model.network the same settings."
+        )
+    network.load_state_dict(run.weights)
+    settings = run.hyper_parameters
+    this = {"steps": run.step, "loss": run.loss, "patients": settings.get("patients", {})}
+    return [*settings.get("earlier", []), this]
 
 
 def _start_at(network: torch.nn.Module, logit: float) -> None:

@@ -85,9 +85,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, required=True, help="file to write, such as cases.safetensors")
     parser.add_argument("--processes", type=int, default=1, help="cases prepared at a time")
     parser.add_argument("--skip-broken", action="store_true", help="leave out cases that cannot be prepared")
+    parser.add_argument(
+        "--left-out",
+        nargs="+",
+        default=[],
+        metavar="PATIENT",
+        help="patients to keep for the test, whatever the recipe",
+    )
     options = parser.parse_args(arguments)
     try:
         recipe = read_recipe(options.recipe)
+        recipe = recipe.model_copy(update={"left_out": [*recipe.left_out, *options.left_out]})
         broken = prepare_cache(
             recipe, options.data, options.cache, processes=options.processes, skip_broken=options.skip_broken
         )
@@ -126,6 +134,10 @@ def _real_cases(recipe: Recipe, data: Path) -> list[CaseFiles]:
     check_ids(cases, "The recipe")
     if any(case.split is None for case in cases):
         cases = split_by_patient(cases, recipe.shares, recipe.seed)
+    unknown = set(recipe.left_out) - {case.patient for case in cases}
+    if unknown:
+        raise InputError(f"No case of the recipe is of {', '.join(sorted(unknown))}; name patients to leave out.")
+    cases = [replace(case, split="test") if case.patient in recipe.left_out else case for case in cases]
     check_splits(cases)
     wanted = set(recipe.channels)
     # a channel that the network does not take need not be read
@@ -137,7 +149,11 @@ def _real_cases(recipe: Recipe, data: Path) -> list[CaseFiles]:
 
 def _key(job: dict, recipe: Recipe) -> str:
     """Name of a prepared case's file: another one as soon as anything that went into it changes."""
-    made_from: list = [__version__, job["id"], recipe.model_dump(mode="json", exclude={"synthetic", "cases", "tables"})]
+    made_from: list = [
+        __version__,
+        job["id"],
+        recipe.model_dump(mode="json", exclude={"synthetic", "cases", "tables", "left_out"}),
+    ]
     if "synthetic" in job:
         made_from += [job["synthetic"], recipe.synthetic.model_dump(mode="json", exclude={"parts"})]
     else:

@@ -57,6 +57,7 @@ class Recipe(_Strict):
     ``channels``: the network's channels in their order, the reference first. ``spacing_mm``, ``spacing_tolerance`` and
     ``intensity``: as in a bundle's plan. ``tables``: case tables; ``cases``: rows written out here, as in a JSON table;
     ``layouts``: published folder layouts. ``shares``: how patients without a split are dealt out, by ``seed``.
+    ``left_out``: patients whose cases come into the split "test", whatever else is said of them.
     """
 
     channels: list[str] = Field(min_length=1)
@@ -68,6 +69,7 @@ class Recipe(_Strict):
     layouts: list[Layout] = []
     shares: dict[Split, float] = {"train": 0.7, "validate": 0.1, "calibrate": 0.1, "test": 0.1}
     seed: int = 0
+    left_out: list[str] = []
     synthetic: Synthetic | None = None
 
     @property

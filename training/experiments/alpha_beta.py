@@ -1,0 +1,193 @@
+"""How should alpha and beta act: as a level of one network's score, or as weights of one network's training each?
+
+    python training/experiments/alpha_beta.py fit --cache synthetic.safetensors --runs RUNS
+    python training/experiments/alpha_beta.py measure --cache synthetic.safetensors --test real.safetensors \
+        test.safetensors --runs RUNS
+    python training/experiments/alpha_beta.py publish --runs RUNS --output docs/experiments
+
+Every network has the same form, data, seed and number of steps; only the loss differs (:data:`NETWORKS`). All learn
+from made-up patients alone, so that every real patient is left out of all of them. Posteriors are calibrated on the
+cache's own calibration cases. Each step may be stopped and given again; it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.special import expit
+from torch.nn.functional import softplus
+
+from LesionSegmentationLib.engine.agreement import overlap_figures
+from LesionSegmentationLib.engine.geometry import Geometry
+from LesionSegmentationLib.engine.levels import PosteriorRule
+from LesionSegmentationLib.engine.operating_curve import OperatingCurve
+from LesionSegmentationTraining.evaluation.case_logits import case_logits
+from LesionSegmentationTraining.evaluation.score_figures import average_precision
+from LesionSegmentationTraining.export.calibration import fit_scale_and_bias
+from LesionSegmentationTraining.export.evidence import gather
+from LesionSegmentationTraining.export.floor import choose_floor
+from LesionSegmentationTraining.fitting.trained_run import load_run
+from LesionSegmentationTraining.patches import open_caches
+
+sys.path.insert(0, str(Path(__file__).parent))
+from alpha_beta_page import write_page
+
+BETAS = (0.3, 0.5, 0.7, 0.9)
+CONFIG = Path(__file__).parents[1] / "configs" / "ms-flair-fit.yaml"
+FEATURES = [16, 32, 64, 128]
+STEPS = 1200
+TILE = (96, 96, 96)
+
+
+def _tversky(beta: float) -> dict:
+    return {"name": "tversky", "alpha": round(1 - beta, 1), "beta": beta}
+
+
+# name: loss, the logit that the untrained network starts from, outputs
+NETWORKS = {
+    "ce": ({"name": "cross_entropy", "lesion_weight": 1.0}, -5, 1),
+    "ce_tversky": ({"name": "sum", "terms": [{"name": "cross_entropy", "factor": 25}, _tversky(0.5)]}, -5, 1),
+    **{f"tversky_{beta}": (_tversky(beta), -2, 1) for beta in BETAS},
+    "conditioned": ({"name": "conditioned_tversky", "lowest": 0.2, "highest": 20.0, "posterior": 25.0}, -2, 3),
+}
+
+
+class OneOutput(torch.nn.Module):
+    """Output ``number`` of a network of several; ``of`` is applied to it."""
+
+    def __init__(self, network: torch.nn.Module, number: int, of=lambda x: x):
+        super().__init__()
+        self.network, self.number, self.of, self.multiple = network, number, of, network.multiple
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, C, i, j, k) to (B, 1, i, j, k)."""
+        return self.of(self.network(image)[:, self.number : self.number + 1].float())
+
+
+def fit(cache: Path, runs: Path, names: list[str]) -> None:
+    """Train every network that is not trained yet."""
+    for name in names:
+        loss, start, outputs = NETWORKS[name]
+        network = {
+            "name": "unet", "in_channels": 3, "features": FEATURES, "convolutions": 2, "stem": "shuffle",
+            "norm": "batch", "outputs": outputs,
+        }  # fmt: skip
+        subprocess.run(
+            [
+                sys.executable, "-m", "LesionSegmentationTraining", "fit", "--config", str(CONFIG),
+                "--run", str(runs / name), "--model.network", json.dumps(network), "--model.loss", json.dumps(loss),
+                "--model.initial_logit", str(start), "--data.caches", json.dumps([str(cache)]),
+                "--trainer.max_epochs", str(STEPS // 100), "--trainer.enable_progress_bar", "false",
+            ],
+            check=True,
+        )  # fmt: skip
+
+
+def measure(cache: Path, tests: list[Path], runs: Path, names: list[str]) -> None:
+    """Write ``RUNS/NAME/figures.json`` for every network."""
+    for name in names:
+        done = runs / name / "figures.json"
+        if done.exists():
+            continue
+        network = load_run(runs / name / "last.ckpt").network()
+        answers = _answers(name, network, open_caches([cache]).split("calibrate"))
+        rows = [
+            {"network": name, **row}
+            for path in tests
+            for case in open_caches([path]).split("test")
+            if case.mask.any()
+            for row in _rows(name, network, case, answers)
+        ]
+        content = {"calibration": answers, "rows": rows}
+        done.with_suffix(".part").write_text(json.dumps(content, indent=1))
+        done.with_suffix(".part").replace(done)
+        print(name, "measured", flush=True)
+
+
+def _logits(network, number: int, case, of=lambda x: x) -> np.ndarray:
+    with torch.autocast("cpu", torch.bfloat16):
+        return case_logits(OneOutput(network, number, of), case, TILE)
+
+
+def _answers(name: str, network, cases) -> dict | None:
+    """Scale, bias and floor of a network that gives a posterior."""
+    if name.startswith("tversky"):
+        return None
+    output = 2 if name == "conditioned" else 0
+    evidence = []
+    for case in cases:
+        inside = np.asarray(case.image[0], np.float32) > 0
+        logits = _logits(network, output, case)
+        evidence.append(gather(logits[inside], case.mask[inside], patient=case.patient, case=case.id, kind=case.kind))
+    scale, bias = fit_scale_and_bias(evidence)
+    return {"scale": scale, "bias": bias, "floor": choose_floor(evidence, scale, bias)}
+
+
+def _rows(name: str, network, case, answers: dict | None) -> list[dict]:
+    """One row a setting: true figures, and the expected ones where the network gives them."""
+    mask = case.mask > 0
+    names = {"case": case.id, "patient": case.patient, "kind": case.kind}
+    if name.startswith("tversky"):
+        logits = _logits(network, 0, case)
+        beta = float(name.removeprefix("tversky_"))
+        auc = average_precision(expit(logits.astype(np.float64)).ravel(), mask.ravel())
+        return [{**names, **_true(logits >= 0, mask, beta), "auc_pr": auc}]
+    output = 2 if name == "conditioned" else 0
+    p = expit(answers["scale"] * _logits(network, output, case) + answers["bias"]).astype(np.float32)
+    if name == "conditioned":
+        a, s = _logits(network, 0, case), _logits(network, 1, case, softplus)
+        inside = s > 0
+        score = np.where(inside, a / np.where(inside, s, 1), -1e4)
+        auc = average_precision(expit(np.clip(score, -30, 30)).ravel(), mask.ravel())
+    else:
+        curve = OperatingCurve(p, Geometry(p.shape, np.eye(4)), PosteriorRule(answers["floor"]))
+        auc = average_precision(p.ravel(), mask.ravel())
+    rows = []
+    for beta in BETAS:
+        if name == "conditioned":
+            marked = (score >= -np.log(beta / (1 - beta))) & (p > 0)
+        else:
+            marked = curve.mask(curve.at(1 - beta, beta)) > 0
+        tp, total = float(p[marked].sum()), float(p.sum())
+        expected = {"expected_precision": tp / max(marked.sum(), 1), "expected_recall": tp / max(total, 1e-9)}
+        rows.append({**names, **_true(marked, mask, beta), "auc_pr": auc, **expected})
+    return rows
+
+
+def _true(marked: np.ndarray, mask: np.ndarray, beta: float) -> dict:
+    figures = overlap_figures(marked, mask, 0.001)
+    tp, fp, fn = (figures[key] for key in ("true_positives", "false_positives", "false_negatives"))
+    kept = ("dice", "precision", "recall", "f2", "lesion_tpr", "lesion_fdr", "prediction_ml", "reference_ml")
+    return {
+        "beta": beta,
+        "tversky": tp / (tp + (1 - beta) * fp + beta * fn) if tp + fp + fn else None,
+        **{key: figures[key] for key in kept},
+    }
+
+
+def main() -> None:
+    """Run one of the three steps."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=["fit", "measure", "publish"])
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--test", type=Path, nargs="+", default=[])
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    options = parser.parse_args()
+    if options.step == "fit":
+        fit(options.cache, options.runs, options.networks)
+    elif options.step == "measure":
+        measure(options.cache, options.test, options.runs, options.networks)
+    else:
+        write_page(options.runs, options.networks, options.output)
+
+
+if __name__ == "__main__":
+    main()
