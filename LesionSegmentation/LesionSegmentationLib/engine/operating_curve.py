@@ -12,7 +12,6 @@ from .geometry import Geometry
 from .levels import ConditionedRule, LevelRule, PosteriorRule, fbeta_weights, ratio
 from .probability_map import ProbabilityMap, check_probabilities
 
-
 NO_THRESHOLD = "This model's score is not a probability; choose alpha and beta instead of a threshold."
 
 

@@ -12,7 +12,7 @@ from .resample import resample_axes
 def restore(values: np.ndarray, prepared: Prepared, outside: float = 0.0) -> np.ndarray:
     """Return ``values`` (i, j, k on the cropped working grid) on the reference grid, float32, C-contiguous.
 
-    Outside the crop the answer is ``outside``. Exact where only voxel order and direction differ, linear where resampled.
+    Outside the crop lies ``outside``. Exact where only voxel order and direction differ, linear where resampled.
     """
     canonical, order, flips = prepared.reference.canonical()
     whole = np.full(prepared.working.shape, outside, np.float32)
