@@ -32,7 +32,9 @@ def testTheSliderMovesTheSetOfTheNetwork(widget, ui, flairNode):
         counts.append(int(shown.sum()))
     assert counts == sorted(counts) and counts[0] < counts[-1]
     assert 0 < float(ui.expectedPrecisionLabel.text) <= 1
+    ui.balanceSlider.value = -5.0
     ui.minimumVolumeSpinBox.value = 50.0
     processEvents()
+    assert len(result.lesions) == 0
     highest = result.probabilityMap.array.max()
     assert f"the highest probability is {highest:.2f}" in ui.statusLabel.text

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
 from LesionSegmentationLib.engine.bundle import load_bundle
 from LesionSegmentationLib.engine.geometry import Geometry
@@ -17,6 +18,8 @@ from LesionSegmentationTraining.evaluation.case_logits import case_logits, case_
 from LesionSegmentationTraining.export.about import About
 from LesionSegmentationTraining.export.export_checkpoint import export_checkpoint
 from LesionSegmentationTraining.fitting.checkpoints import best_score_of
+from LesionSegmentationTraining.fitting.segmentation_module import SegmentationModule
+from LesionSegmentationTraining.losses.conditioned import rho_range
 from training.fitting.conftest import fit, write_cache  # noqa: F401 - a fixture
 
 LOSS = {"name": "conditioned_tversky", "lowest": 0.25, "highest": 16.0, "posterior": 5.0}
@@ -88,3 +91,10 @@ def test_from_a_run_to_a_bundle_that_marks_at_a_setting(run, settings, tmp_path)
     curve = OperatingCurve.of(found)
     counts = [curve.at(1, rho).count for rho in (0.25, 1, 16)]
     assert counts == sorted(counts) and counts[-1] > counts[0]
+
+
+def test_the_shipped_settings_fit_together(pytestconfig):
+    settings = yaml.safe_load((pytestconfig.rootpath / "training" / "configs" / "conditioned.yaml").read_text())
+    module = SegmentationModule(**settings["model"])
+    assert module.network.outputs == 3 and rho_range(module.loss) == (0.2, 20)
+    assert settings["data"]["patch"] % module.network.multiple == 0

@@ -11,7 +11,7 @@ from LesionSegmentationTraining.networks import build_training_network
 from LesionSegmentationTraining.patches import SAMPLERS
 from LesionSegmentationTraining.patches.augmentation import build_augmentation
 
-NAMES = ["tutorial-fit", "conditioned", "salehi-2017", "hashemi-2019", "shirokikh-2020", "eelbode-2020"]
+NAMES = ["tutorial-fit", "salehi-2017", "hashemi-2019", "shirokikh-2020", "eelbode-2020"]
 
 
 @pytest.mark.parametrize("name", NAMES)
