@@ -44,3 +44,26 @@ def write_bright_model(folder: Path, **changes) -> Bundle:
         network.head.bias.fill_(-10.0)
     description = bright_description(**{"name": folder.name, **changes})
     return write_bundle(folder, description, network.state_dict(), "# Bright spots, for tests\n")
+
+
+def write_conditioned_model(folder: Path, **changes) -> Bundle:
+    """Write a bundle with a conditioned head into ``folder`` (not there yet) and return it.
+
+    With u and v the standard scores of a voxel and of its neighbour along the first axis: a = 3 u - 6, s = softplus(v),
+    posterior logit 4 u - 9.
+    """
+    specification = {**NETWORK, "features": [2], "outputs": 3}
+    network = build_network(specification)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        network.encoder[0][0].weight[0, 0, 1, 1, 1] = 1.0
+        network.encoder[0][0].weight[1, 0, 0, 1, 1] = 1.0
+        network.encoder[0][1].weight.fill_(1.0)
+        head = network.head.weight[:, :, 0, 0, 0]
+        head[0, 0], head[1, 1], head[2, 0] = 3.0, 1.0, 4.0
+        network.head.bias.copy_(torch.tensor([-6.0, 0.0, -9.0]))
+    score = {"kind": "conditioned", "rho": [0.1, 10.0]}
+    conditioned = {"name": folder.name, "network": specification, "floor": [], "score": score}
+    description = bright_description(**{**conditioned, **changes})
+    return write_bundle(folder, description, network.state_dict(), "# Bright spots at a setting, for tests\n")

@@ -125,7 +125,7 @@ def test_cancel_is_answered_between_two_patches(network):
     with pytest.raises(Cancelled):
         predict(network, study, (8, 8, 8), torch.device("cpu"), done.append, lambda: len(done) == 3)
     assert len(done) == 3
-    logits, _ = predict(network, study, (8, 8, 8), torch.device("cpu"))
+    (logits,), _ = predict(network, study, (8, 8, 8), torch.device("cpu"))
     assert np.isfinite(logits).all()
 
 

@@ -35,7 +35,7 @@ def prepared(shape=(37, 50, 29), inside=None):
 @pytest.mark.parametrize("tile", [None, (16, 16, 16), (64, 20, 12), (32, 48, 28)])
 def test_tiles_do_not_show(tile):
     study = prepared()
-    logits, device = predict(Local(), study, tile, CPU)
+    (logits,), device = predict(Local(), study, tile, CPU)
     assert device == CPU and logits.dtype == np.float32
     assert np.allclose(logits, 3 * study.array[0] - 1, atol=1e-4)
 
@@ -44,7 +44,7 @@ def test_tiles_without_any_head_are_not_run():
     inside = np.zeros((64, 32, 32), bool)
     inside[:10] = True
     network = Local()
-    logits, _ = predict(network, prepared((64, 32, 32), inside), (16, 32, 32), CPU)
+    (logits,), _ = predict(network, prepared((64, 32, 32), inside), (16, 32, 32), CPU)
     assert network.calls == 2
     assert np.allclose(logits[40:], OUTSIDE_LOGIT)
 
@@ -88,7 +88,7 @@ class Cramped(Local):
 def test_too_little_gpu_memory_means_smaller_tiles_then_the_cpu(monkeypatch, room, sentence, device):
     monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *args, **kwargs: tensor)
     study, said = prepared((128, 128, 128)), []
-    logits, used = predict(Cramped(room), study, (128, 128, 128), torch.device("cuda"), log=said.append)
+    (logits,), used = predict(Cramped(room), study, (128, 128, 128), torch.device("cuda"), log=said.append)
     assert used.type == device and sentence in said[-1]
     assert np.allclose(logits, 3 * study.array[0] - 1, atol=1e-4)
 

@@ -45,6 +45,7 @@ def _row(bundle) -> dict:
         "licence": description["licence"],
         "training_alpha": training.get("alpha"),
         "training_beta": training.get("beta"),
+        "training_rho": None if bundle.rho_range is None else list(bundle.rho_range),
         "calibration_error": description["calibration"].get("error"),
         "runtime": bundle.runtime,
         "state": "ok",
@@ -62,6 +63,8 @@ def _print_row(row: dict) -> None:
     channels = ", ".join(c["name"] + ("" if c["required"] else " (optional)") for c in row["channels"])
     weights = [row["training_alpha"], row["training_beta"]]
     trained = "not stated" if None in weights else f"alpha {weights[0]:g}, beta {weights[1]:g}"
+    if row["training_rho"] is not None:
+        trained = "every beta / alpha from {:g} to {:g}".format(*row["training_rho"])
     error = "not stated" if row["calibration_error"] is None else f"{row['calibration_error']:.3f}"
     print(f"{row['name']} {row['version']}: {row['title']}")
     print(f"  task               {row['task']}")

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
             for path in paths.values():
                 if Path(path).resolve() in written:
                     raise InputError(f"{Path(path).name} would be overwritten by the result; choose another output.")
-            probability_map = _probability_map(arguments, paths, progress)
+            probability_map = _probability_map(arguments, paths, setting, progress)
             progress("curve", 0.0)
             outcome = Outcome.of(probability_map, setting, minimum)
             progress("curve", 1.0)
@@ -64,13 +64,17 @@ def run(arguments: argparse.Namespace) -> None:
     print_summary(result_summary(outcome, time.monotonic() - start), arguments.json)
 
 
-def _probability_map(arguments: argparse.Namespace, paths: dict[str, str], progress: Progress):
+def _probability_map(arguments: argparse.Namespace, paths: dict[str, str], setting, progress: Progress):
     progress("read", 0.0)
     from ..engine.bundle import find_bundle
+    from ..engine.errors import InputError
+    from ..engine.operating_curve import NO_THRESHOLD
     from ..engine.process import process
     from ..engine.study import read_study
 
     bundle = find_bundle(arguments.model)
+    if setting.threshold is not None and bundle.rho_range is not None:
+        raise InputError(NO_THRESHOLD)
     study = read_study(paths, reference="flair")
     progress("read", 1.0)
     return process(study, bundle, arguments.device, progress=progress, log=progress.say)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .. import __version__
 from .checksum import sha256_of
+from .conditioned_score import OUTPUTS, rho_range
 from .errors import InputError
 from .intensity import check_intensity
 from .prepare import Plan
@@ -60,6 +61,11 @@ class Bundle:
     def runtime(self) -> str:
         """What runs the network: ``engine``, or a key of ``runtimes.RUNTIMES``."""
         return self.description.get("runtime", ENGINE)
+
+    @property
+    def rho_range(self) -> tuple[float, float] | None:
+        """The range of rho = beta/alpha that a conditioned head was trained on, (lowest, highest); else None."""
+        return rho_range(self.description.get("score"), f"bundle.json of '{self.name}'")
 
     @property
     def channels(self) -> list[tuple[str, bool]]:
@@ -245,6 +251,7 @@ def _check_description(description: dict, name: str) -> None:
             )
     check_intensity(plan.get("intensity"), f"bundle '{name}' (bundle.json, 'plan')")
     check_floor(description["floor"], f"bundle.json of '{name}'")
+    _check_score(description, name)
 
 
 def _check_network(description: dict, name: str) -> None:
@@ -268,6 +275,28 @@ def _check_network(description: dict, name: str) -> None:
         raise InputError(
             f"Bundle '{name}' asks the runtime '{runtime}' for the network '{network}', which is none of its own; "
             f"those are called {runtime}.ClassName."
+        )
+
+
+def _check_score(description: dict, name: str) -> None:
+    """Raise InputError unless the kind of score is known and fits what else the bundle says."""
+    conditioned = rho_range(description.get("score"), f"bundle.json of '{name}'") is not None
+    if conditioned and description.get("runtime", ENGINE) != ENGINE:
+        raise InputError(
+            f"Bundle '{name}' has a conditioned score, which only networks of the engine give, but asks for the "
+            f"runtime '{description['runtime']}'; take the entry 'score' out of bundle.json or export the model again."
+        )
+    outputs = description["network"].get("outputs", 1)
+    if outputs != (OUTPUTS if conditioned else 1):
+        raise InputError(
+            f"In bundle.json of '{name}' the network has {outputs} outputs ('network.outputs'), but a score of the "
+            f"kind {'conditioned' if conditioned else 'posterior'} needs {OUTPUTS if conditioned else 1}; export the "
+            "model again."
+        )
+    if conditioned and description["floor"]:
+        raise InputError(
+            f"Bundle '{name}' has a conditioned score and a floor, which only acts on probabilities; write an empty "
+            "'floor' in bundle.json."
         )
 
 

@@ -1,4 +1,5 @@
-"""What the worker leaves behind for whoever gave it the job: the posterior, what made it, and its component tree.
+"""What the worker leaves behind for whoever gave it the job: the posterior (and the score of a conditioned head), what
+made it, and the component tree.
 
 The tree takes about as long as everything else that a viewer has to do, so the worker makes it.
 """
@@ -15,19 +16,20 @@ from zipfile import BadZipFile
 import numpy as np
 
 from .component_tree import ComponentTree
+from .conditioned_score import ConditionedScore, rho_range
 from .errors import InputError
 from .geometry import Geometry
 from .probability_map import ProbabilityMap
 
 SCHEMA = 1
-_PROBABILITY, _TREE, _RESULT = "probability.npy", "component_tree.npz", "result.json"
+_PROBABILITY, _SCORE, _TREE, _RESULT = "probability.npy", "score.npy", "component_tree.npz", "result.json"
 
 
 def check_job_folder(folder: Path) -> None:
     """Raise InputError unless ``folder`` may become a job folder: absent, empty, or left by an earlier job."""
     if not folder.exists():
         return
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {_PROBABILITY, _TREE, _RESULT}:
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {_PROBABILITY, _SCORE, _TREE, _RESULT}:
         raise InputError(f"The output folder '{folder.name}' holds other files already; choose a new one.")
 
 
@@ -52,6 +54,9 @@ def write_job(folder: Path, probability_map: ProbabilityMap, tree: ComponentTree
             "floor": probability_map.floor,
             "provenance": probability_map.provenance,
         }
+        if probability_map.score is not None:
+            np.save(partial / _SCORE, probability_map.score.array)
+            result["score"] = probability_map.score.entry
         (partial / _RESULT).write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         if folder.exists():
             os.replace(folder, earlier)
@@ -74,12 +79,15 @@ def load_job(folder: str | Path) -> tuple[ProbabilityMap, ComponentTree]:
         result = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
         if result["schema"] != SCHEMA:
             raise ValueError(f"schema {result['schema']} instead of {SCHEMA}")
+        rho = rho_range(result.get("score"), _RESULT)
+        score = None if rho is None else ConditionedScore(np.load(folder / _SCORE, allow_pickle=False), *rho)
         probability_map = ProbabilityMap(
             array=np.load(folder / _PROBABILITY, allow_pickle=False),
             geometry=Geometry.from_dict(result["geometry"]),
             calibration=result["calibration"],
             floor=result["floor"],
             provenance=result["provenance"],
+            score=score,
         )
         with np.load(folder / _TREE, allow_pickle=False) as arrays:
             return probability_map, ComponentTree.from_arrays(dict(arrays))

@@ -17,7 +17,7 @@ class Lesion:
     """A 26-connected component of the shown segmentation.
 
     ``id``: number of its peak among all peaks of the study, 1 is the highest; the same at every setting.
-    ``peak``: voxel (i, j, k) of the highest probability. ``diameter_mm``: longest axis within one slice, between voxel
+    ``peak``: voxel (i, j, k) of the highest score. ``diameter_mm``: longest axis within one slice, between voxel
     centres plus one voxel. ``equivalent_diameter_mm``: of the sphere of the same volume. ``centroid_ras``: mm.
     ``appears_at_beta``: the smallest beta, with alpha = 1 - beta, that marks it; None if no setting does.
     """
@@ -76,7 +76,9 @@ class Lesions:
         ijk = np.stack(np.unravel_index(self.voxels, geometry.shape), axis=1)
         sizes = self._components.voxels[self._kept]
         peaks = self._components.peak[self._kept]
-        mean_probability = self._means(self.curve.expected[self._ranks], sizes)
+        probability = self.curve.expected[self._ranks]
+        mean_probability, highest_probability = self._means(probability, sizes), np.zeros(len(self), np.float32)
+        np.maximum.at(highest_probability, self._index, probability)
         centroid = geometry.world(np.stack([self._means(ijk[:, axis], sizes) for axis in range(3)], axis=1))
         peak_ijk = np.stack(np.unravel_index(self.curve.order[peaks], geometry.shape), axis=1)
         diameters = _longest_axes(ijk, self._index, geometry)
@@ -90,7 +92,7 @@ class Lesions:
                 diameter_mm=float(diameters[n]),
                 equivalent_diameter_mm=float(np.cbrt(6000 * volumes[n] / np.pi)),
                 mean_probability=float(mean_probability[n]),
-                highest_probability=float(self.curve.expected[peaks[n]]),
+                highest_probability=float(highest_probability[n]),
                 centroid_ras=tuple(centroid[n].tolist()),
                 appears_at_beta=_as_beta(float(self.curve.entries[peaks[n]])),
             )

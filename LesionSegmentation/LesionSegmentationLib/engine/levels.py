@@ -7,11 +7,13 @@ segmentations over rho are nested by construction.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
 
 from .bundle import check_floor
+from .conditioned_score import check_rho_range
 from .errors import InputError
 
 
@@ -35,11 +37,11 @@ class LevelRule(Protocol):
     def reach(self, score: float, count: int, expected_sum: float, total: float) -> float:
         """Return the rho at which a further voxel of that ``score`` would enter after ``count`` voxels."""
 
-    def level(self, rho: float, count: int, expected_sum: float, total: float) -> float:
-        """Return the score at which the set of the ``count`` voxels that enter up to ``rho`` is cut."""
+    def level(self, rho: float, count: int, expected_sum: float, total: float) -> float | None:
+        """Return the score at which the set at ``rho`` is cut, None where no level means anything.
 
-    def floor(self, rho: float) -> float:
-        """Return the score below which nothing is marked at ``rho``."""
+        ``count``: voxels that enter up to ``rho`` when no floor acts. ``expected_sum``: the sum of their probabilities.
+        """
 
     def floor_entries(self, score: np.ndarray) -> np.ndarray:
         """Return the smallest rho whose floor lets each ``score`` pass: 0 where every floor does, inf where none."""
@@ -81,14 +83,16 @@ class PosteriorRule:
         return (expected_sum / score - count) / total
 
     def level(self, rho, count, expected_sum, total):
-        """Return tau = 1 / (1 + r + rho)."""
+        """Return max(tau, floor), tau = 1 / (1 + r + rho); None for a volume without any lesion probability."""
+        if total <= 0:
+            return None
         if expected_sum <= 0:
-            return 0.0
+            return self.floor(rho)
         r = (count - expected_sum + rho * (total - expected_sum)) / expected_sum
-        return 1 / (1 + r + rho)
+        return max(1 / (1 + r + rho), self.floor(rho))
 
-    def floor(self, rho):
-        """See LevelRule."""
+    def floor(self, rho: float) -> float:
+        """Return the probability below which nothing is marked at ``rho``."""
         if not self._floor.size:
             return 0.0
         return float(np.interp(np.log(rho) if rho > 0 else -np.inf, self._log_rho, self._floor))
@@ -100,6 +104,47 @@ class PosteriorRule:
         p = score.astype(np.float64)
         rho = np.exp(np.interp(p, self._floor[::-1], self._log_rho[::-1]))
         return np.where(p >= self._floor[0], 0.0, np.where(p < self._floor[-1], np.inf, rho))
+
+
+class ConditionedRule:
+    """The score is a / s of a conditioned head (see ``conditioned_score``); the set at rho is {score >= -log(rho)}.
+
+    It depends on the voxel alone: neither on the total of the image nor on a floor. ``lowest``, ``highest``: the range
+    of rho that the network was trained on. What it would answer outside of it nobody taught it, so every setting below
+    ``lowest`` has the level of ``lowest``, and every one above ``highest`` that of ``highest``. Raises InputError for
+    numbers that are no range.
+    """
+
+    takes_thresholds = False
+
+    def __init__(self, lowest: float, highest: float):
+        check_rho_range([lowest, highest], "the rule")
+        self._lowest, self._highest = lowest, highest
+        # No setting marks anything below the last level. One float32 step lower, so that no voxel on it is lost where
+        # the level is rounded to the type of the score; ``entries`` tells exactly.
+        last = np.float32(self.level(highest))
+        self.cuts = (float(np.nextafter(last, np.float32(-np.inf))),)
+
+    def entries(self, score, expected, total):
+        """See LevelRule: 0 for what is marked at every setting."""
+        level = score.astype(np.float64)
+        with np.errstate(over="ignore"):
+            rho = np.minimum(np.exp(-level), self._highest)
+        rho[level >= self.level(self._lowest)] = 0
+        rho[level < self.level(self._highest)] = np.inf
+        return rho
+
+    def reach(self, score, count, expected_sum, total):
+        """See LevelRule: no setting needs a voxel below the one cut."""
+        return np.inf
+
+    def level(self, rho, count=0, expected_sum=0.0, total=0.0):
+        """Return -log(rho), with rho brought into the trained range."""
+        return -math.log(min(max(rho, self._lowest), self._highest))
+
+    def floor_entries(self, score):
+        """See LevelRule: there is none."""
+        return np.zeros(score.shape)
 
 
 def ratio(alpha: float, beta: float) -> float:

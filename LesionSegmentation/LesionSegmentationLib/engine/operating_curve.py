@@ -9,8 +9,10 @@ import numpy as np
 from .component_tree import ComponentTree
 from .errors import InputError
 from .geometry import Geometry
-from .levels import LevelRule, PosteriorRule, fbeta_weights, ratio
+from .levels import ConditionedRule, LevelRule, PosteriorRule, fbeta_weights, ratio
 from .probability_map import ProbabilityMap, check_probabilities
+
+NO_THRESHOLD = "This model's score is not a probability; choose alpha and beta instead of a threshold."
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class OperatingPoint:
 
     ``alpha``, ``beta``: None when a threshold was asked for. ``threshold``: the level of the score at which the set is
     cut (None when the volume holds no lesion probability at all). ``count``: the set is ``curve.order[:count]``.
+    ``of_probability``: whether that score, and so the level, is a probability.
     """
 
     alpha: float | None
@@ -59,6 +62,12 @@ class OperatingPoint:
     threshold: float | None
     count: int
     figures: Figures
+    of_probability: bool = True
+
+    @property
+    def probability_threshold(self) -> float | None:
+        """The level where it is a probability, else None: what may be shown to a person as a threshold."""
+        return self.threshold if self.of_probability else None
 
     @property
     def rho(self) -> float | None:
@@ -97,8 +106,15 @@ class OperatingCurve:
 
     @classmethod
     def of(cls, probability_map: ProbabilityMap, tree: ComponentTree | None = None) -> OperatingCurve:
-        """Return the curve of a posterior with its bundle's floor; ``tree``: its component tree, if it is made."""
-        curve = cls(probability_map.array, probability_map.geometry, PosteriorRule(probability_map.floor))
+        """Return the curve of either kind of score: the posterior with its bundle's floor, or a conditioned head's.
+
+        ``tree``: its component tree, if it is made.
+        """
+        posterior, geometry, score = probability_map.array, probability_map.geometry, probability_map.score
+        if score is None:
+            curve = cls(posterior, geometry, PosteriorRule(probability_map.floor))
+        else:
+            curve = cls(score.array, geometry, ConditionedRule(score.lowest, score.highest), posterior)
         if tree is not None and tree.ranks == curve.order.size:
             curve._tree = tree
         return curve
@@ -109,11 +125,10 @@ class OperatingCurve:
         while self._cut > -np.inf and self._reach() <= rho:
             self._extend(self._next_cut())
         best = int(np.searchsorted(self._unfloored, rho, side="right"))
-        level = max(self.rule.level(rho, best, self._sums[best], self.expected_total), self.rule.floor(rho))
+        level = self.rule.level(rho, best, self._sums[best], self.expected_total)
         count = int(np.searchsorted(self.entries, rho, side="right"))
-        return OperatingPoint(
-            float(alpha), float(beta), float(level) if self.expected_total > 0 else None, count, self._prefix(count)
-        )
+        level = None if level is None else float(level)
+        return OperatingPoint(float(alpha), float(beta), level, count, self._prefix(count), self.rule.takes_thresholds)
 
     def at_fbeta(self, fbeta: float) -> OperatingPoint:
         """Return the operating point of the F_beta score with B = ``fbeta`` > 0."""
@@ -122,7 +137,7 @@ class OperatingCurve:
     def at_threshold(self, threshold: float) -> OperatingPoint:
         """Return the point whose set is {score >= ``threshold``}; for probabilities in (0, 1]."""
         if not self.rule.takes_thresholds:
-            raise InputError("This model's score is not a probability; choose alpha and beta instead of a threshold.")
+            raise InputError(NO_THRESHOLD)
         if not 0 < threshold <= 1:
             raise InputError(f"A probability threshold lies above 0 and up to 1; {threshold:g} does not.")
         if threshold < self._cut:
@@ -153,8 +168,8 @@ class OperatingCurve:
 
     @property
     def highest(self) -> float:
-        """The highest score of the volume."""
-        return float(self._score.max())
+        """The highest lesion probability of the volume."""
+        return float(self._probability.max())
 
     def _figures(self, tp: float, count: int) -> Figures:
         return Figures(tp, max(0.0, count - tp), max(0.0, self.expected_total - tp), count * self.geometry.voxel_ml)

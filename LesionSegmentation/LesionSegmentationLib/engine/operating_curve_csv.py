@@ -29,7 +29,8 @@ COLUMNS = (
 def curve_rows(curve: OperatingCurve) -> list[dict]:
     """Return one row a setting, keys ``COLUMNS``, alpha + beta = 1, rho = beta / alpha rising.
 
-    The figures are those of the bare operating points: no minimum lesion volume acts on them. None where undefined.
+    The figures are those of the bare operating points: no minimum lesion volume acts on them. None where undefined; so
+    is ``threshold``, a probability, where a setting cuts another score.
     """
     rows = []
     for step in STEPS:
@@ -37,7 +38,7 @@ def curve_rows(curve: OperatingCurve) -> list[dict]:
         point = curve.at(1 / (1 + rho), rho / (1 + rho))
         figures = point.figures
         values = (figures.tp, figures.fp, figures.fn, figures.precision, figures.recall, figures.dice, figures.f2)
-        cells = (point.alpha, point.beta, rho, point.threshold, point.count, figures.volume_ml, *values)
+        cells = (point.alpha, point.beta, rho, point.probability_threshold, point.count, figures.volume_ml, *values)
         rows.append(dict(zip(COLUMNS, cells, strict=True)))
     return rows
 

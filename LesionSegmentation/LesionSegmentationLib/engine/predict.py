@@ -7,15 +7,24 @@ from itertools import product
 
 import numpy as np
 import torch
+from torch.nn.functional import softplus
 
 from .bridge import to_array, to_tensor
+from .conditioned_score import OUTPUTS
 from .errors import Cancelled
 from .prepare import Prepared
 from .spline_window import spline_window
 
 # What a voxel gets that no tile looked at: certainly no lesion.
 OUTSIDE_LOGIT = -20.0
+# The same for the three maps of a conditioned head: no setting moves it either.
+_OUTSIDE = {1: (OUTSIDE_LOGIT,), OUTPUTS: (OUTSIDE_LOGIT, 0.0, OUTSIDE_LOGIT)}
 SMALLEST_TILE = 48
+
+
+def outside_maps(network) -> tuple[float, ...]:
+    """Return what each map of ``network`` says where there is no head; as many numbers as it has maps."""
+    return _OUTSIDE[getattr(network, "outputs", 1)]
 
 
 def predict(
@@ -27,7 +36,11 @@ def predict(
     cancelled: Callable[[], bool] = lambda: False,
     log: Callable[[str], None] = lambda message: None,
 ) -> tuple[np.ndarray, torch.device]:
-    """Return the fused logits (i, j, k) float32 on the prepared grid, and the device that made them.
+    """Return the fused maps (outputs, i, j, k) float32 on the prepared grid, and the device that made them.
+
+    The last map is the logit of the lesion class. A conditioned head has a and s = softplus of its second output before
+    it. Each tile's s goes through softplus before tiles are fused: a fused a + s log(rho) is then the mean of what the
+    tiles say at rho, at every rho, as if the network had been asked at that setting.
 
     ``tile``: voxels per axis of one forward pass, None for the whole volume at once. Tiles overlap by half; tiles
     without any head are not run. When a GPU's memory does not suffice the tile is halved, then the CPU takes over; each
@@ -52,6 +65,7 @@ def predict(
 
 
 def _predict_tiles(network, prepared, size, device, progress, cancelled) -> np.ndarray:
+    outside = outside_maps(network)
     shape = prepared.array.shape[1:]
     padding = [max(0, t - s) for t, s in zip(size, shape)]
     image = np.pad(prepared.array, [(0, 0), *((0, p) for p in padding)])
@@ -60,7 +74,7 @@ def _predict_tiles(network, prepared, size, device, progress, cancelled) -> np.n
     windows = [_axis_window(n, t) for n, t in zip(image.shape[1:], size)]
     window = np.einsum("i,j,k->ijk", *windows)
     total = np.einsum("i,j,k->ijk", *(_summed(w, n, s) for w, n, s in zip(windows, image.shape[1:], starts)))
-    fused = np.zeros(image.shape[1:], np.float32)
+    fused = np.zeros((len(outside), *image.shape[1:]), np.float32)
     corners = list(product(*starts))
     with torch.inference_mode():
         for done, corner in enumerate(corners):
@@ -69,12 +83,22 @@ def _predict_tiles(network, prepared, size, device, progress, cancelled) -> np.n
             place = tuple(slice(c, c + t) for c, t in zip(corner, size))
             if inside[place].any():
                 patch = to_tensor(np.ascontiguousarray(image[(slice(None), *place)])[None]).to(device)
-                fused[place] += window * to_array(network(patch).float())[0, 0]
+                maps = to_array(_maps(network(patch).float()[0]))
             else:
-                fused[place] += window * np.float32(OUTSIDE_LOGIT)
+                maps = np.float32(outside)
+            for whole, part in zip(fused, maps):  # one after the other: a large head leaves little memory
+                whole[place] += window * part
             progress((done + 1) / len(corners))
     fused /= total
-    return np.ascontiguousarray(fused[tuple(slice(0, n) for n in shape)])
+    return np.ascontiguousarray(fused[(slice(None), *(slice(0, n) for n in shape))])
+
+
+def _maps(outputs: torch.Tensor) -> torch.Tensor:
+    """The maps (n, i, j, k) of what a network said of one patch."""
+    if len(outputs) != OUTPUTS:
+        return outputs
+    a, s, posterior = outputs
+    return torch.stack([a, softplus(s), posterior])
 
 
 def _axis_window(length: int, tile: int) -> np.ndarray:

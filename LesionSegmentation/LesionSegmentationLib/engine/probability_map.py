@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .conditioned_score import ConditionedScore
 from .errors import InputError
 from .geometry import Geometry
 
@@ -16,7 +17,8 @@ class ProbabilityMap:
 
     ``array``: float32 (i, j, k), 0 to 1, on ``geometry``. ``calibration``: the bundle's entry (scale, bias, error,
     fitted_on); without ``fitted_on`` nobody calibrated it. ``floor``: [[rho, level], ...], see
-    ``levels.PosteriorRule``. ``provenance``: what made it, ready for JSON.
+    ``levels.PosteriorRule``. ``provenance``: what made it, ready for JSON. ``score``: what decides which voxels a
+    setting marks, where the network has a conditioned head, on the same grid; None where the probability itself does.
     """
 
     array: np.ndarray
@@ -24,12 +26,15 @@ class ProbabilityMap:
     calibration: dict = field(default_factory=dict)
     floor: list = field(default_factory=list)
     provenance: dict = field(default_factory=dict)
+    score: ConditionedScore | None = None
 
     def __post_init__(self):
-        if self.array.shape != self.geometry.shape:
-            raise InputError(
-                f"A probability volume of {self.array.shape} voxels does not fit a grid of {self.geometry.shape}."
-            )
+        volumes = {"probability": self.array} | ({} if self.score is None else {"score": self.score.array})
+        for name, array in volumes.items():
+            if array.shape != self.geometry.shape:
+                raise InputError(
+                    f"A {name} volume of {array.shape} voxels does not fit a grid of {self.geometry.shape}."
+                )
         check_probabilities(self.array)
 
     @property

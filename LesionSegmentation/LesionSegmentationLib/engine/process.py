@@ -8,10 +8,11 @@ from collections.abc import Callable
 import numpy as np
 
 from .bundle import Bundle
+from .conditioned_score import ConditionedScore
 from .device import choose_device
 from .errors import Cancelled, InputError
-from .predict import predict
-from .prepare import prepare
+from .predict import outside_maps, predict
+from .prepare import Prepared, prepare
 from .probability_map import ProbabilityMap
 from .restore import restore
 from .runtimes import ENGINE
@@ -27,7 +28,7 @@ def process(
     log: Callable[[str], None] = lambda message: None,
     network=None,
 ) -> ProbabilityMap:
-    """Run ``bundle`` on ``study`` and return the posterior on the study's reference grid.
+    """Run ``bundle`` on ``study`` and return the posterior, and the score of a conditioned head, on its reference grid.
 
     ``progress(stage, fraction)`` hears of the stages prepare, predict and restore; ``cancelled()`` is asked between
     patches and raises Cancelled; ``log(sentence)`` hears what a person should know. ``network``: the bundle's network
@@ -57,7 +58,7 @@ def process(
         if cancelled():
             raise Cancelled
         start = time.perf_counter()
-        logits, used = predict(
+        maps, used = predict(
             loaded, prepared, bundle.plan.tile, torch_device, lambda done: progress("predict", done), cancelled, say
         )
         seconds["predict"] = _lap(start)
@@ -67,7 +68,8 @@ def process(
 
     start = time.perf_counter()
     progress("restore", 0.0)
-    probability = restore(calibrated(logits, bundle.description["calibration"]), prepared)
+    probability = restore(calibrated(maps[-1], bundle.description["calibration"]), prepared)
+    score = None if bundle.rho_range is None else _score(maps, prepared, outside_maps(loaded), bundle.rho_range)
     seconds["restore"] = _lap(start)
     progress("restore", 1.0)
     return ProbabilityMap(
@@ -85,7 +87,14 @@ def process(
             "seconds": seconds,
             "notes": notes,
         },
+        score=score,
     )
+
+
+def _score(maps: np.ndarray, prepared: Prepared, outside: tuple, rho: tuple[float, float]) -> ConditionedScore:
+    """The score on the reference grid: a and s are resampled apart, as the logit a + s log(rho) would be at any rho."""
+    a, s = (restore(values, prepared, nothing) for values, nothing in zip(maps[:2], outside))
+    return ConditionedScore.of_maps(a, s, rho)
 
 
 def calibrated(logits: np.ndarray, calibration: dict) -> np.ndarray:

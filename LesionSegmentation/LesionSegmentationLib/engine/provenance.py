@@ -21,11 +21,13 @@ SCHEMA = 1
 _FORMAT = "LesionSegmentation result"
 
 
-def describe(probability_map: ProbabilityMap, probability_sha256: str) -> dict:
+def describe(probability_map: ProbabilityMap, probability_sha256: str, score_sha256: str | None = None) -> dict:
     """Return the part of the provenance that no later setting changes, ready for JSON.
 
-    ``probability_sha256``: checksum of the stored probability file, by which it is recognised again.
+    ``probability_sha256``: checksum of the stored probability file, by which it is recognised again; ``score_sha256``:
+    that of the score of a conditioned head, where there is one.
     """
+    score = probability_map.score
     return {
         "format": _FORMAT,
         "schema": SCHEMA,
@@ -35,6 +37,7 @@ def describe(probability_map: ProbabilityMap, probability_sha256: str) -> dict:
         "floor": probability_map.floor,
         "geometry": probability_map.geometry.to_dict(),
         "probability_sha256": probability_sha256,
+        **({} if score is None else {"score": score.entry, "score_sha256": score_sha256}),
         "versions": versions(),
         "written": now(),
     }

@@ -2,6 +2,7 @@
 
 segmentation.nii.gz   uint8 0/1, on the reference image's own grid and affine
 probability.nii.gz    float32, the same grid, lossless
+score.nii.gz          the same of what a setting cuts, where a conditioned head made it and not the probability itself
 lesions.csv           one row a lesion, largest first
 operating_curve.csv   what every other setting would give
 provenance.json       inputs, model, settings, versions, device, timings
@@ -17,7 +18,9 @@ import SimpleITK
 
 from . import provenance as provenance_file
 from .checksum import sha256_of
+from .conditioned_score import ConditionedScore, rho_range
 from .errors import InputError
+from .geometry import Geometry
 from .lesion_csv import write_lesions
 from .lesions import Lesions, find_lesions
 from .operating_curve import OperatingCurve, OperatingPoint
@@ -29,13 +32,15 @@ from .volume import from_sitk, write_volume
 
 SEGMENTATION = "segmentation.nii.gz"
 PROBABILITY = "probability.nii.gz"
+SCORE = "score.nii.gz"
 LESIONS = "lesions.csv"
 CURVE = "operating_curve.csv"
 REPORT = "report.html"
 # A report shows one setting: it goes when the setting does. The provenance comes last, see ``replacing``.
 _OF_A_SETTING = (SEGMENTATION, LESIONS, REPORT, provenance_file.FILE)
-_OF_A_RUN = (PROBABILITY, CURVE, *_OF_A_SETTING)
-FILES = (SEGMENTATION, PROBABILITY, LESIONS, CURVE, provenance_file.FILE)
+_OF_A_RUN = (PROBABILITY, SCORE, CURVE, *_OF_A_SETTING)
+# All that a run may write; SCORE only with a conditioned head.
+FILES = (SEGMENTATION, PROBABILITY, SCORE, LESIONS, CURVE, provenance_file.FILE)
 
 
 @dataclass(frozen=True)
@@ -65,12 +70,17 @@ class Outcome:
         return cls(probability_map, curve, setting, minimum_volume_ml, point, lesions)
 
     def settings(self) -> dict:
-        """Return the settings ready for JSON: ``stated`` as given, and what followed from it."""
+        """Return the settings ready for JSON: ``stated`` as given, and what followed from it.
+
+        ``threshold`` is a probability; it is None where a setting cuts another score, whose level is ``score_level``.
+        """
+        level = {} if self.point.of_probability else {"score_level": self.point.threshold}
         return {
             "stated": self.setting.stated(),
             "alpha": self.point.alpha,
             "beta": self.point.beta,
-            "threshold": self.point.threshold,
+            "threshold": self.point.probability_threshold,
+            **level,
             "minimum_volume_ml": self.minimum_volume_ml,
         }
 
@@ -81,7 +91,7 @@ class Outcome:
         return {
             "alpha": self.point.alpha,
             "beta": self.point.beta,
-            "threshold": self.point.threshold,
+            "threshold": self.point.probability_threshold,
             "lesions": len(self.lesions),
             "volume_ml": figures.volume_ml,
             "expected_precision": figures.precision,
@@ -111,7 +121,7 @@ def check_minimum_volume(minimum_volume_ml: float) -> float:
 
 
 def write_result(folder: Path, outcome: Outcome) -> None:
-    """Write all ``FILES`` of ``outcome`` to ``folder`` (which exists): all of them, or nothing at all.
+    """Write the ``FILES`` of ``outcome`` to ``folder`` (which exists): all of them, or nothing at all.
 
     Results of an earlier run are replaced as a whole. Raises OSError when the disk does not take them.
     """
@@ -119,8 +129,12 @@ def write_result(folder: Path, outcome: Outcome) -> None:
     with replacing(folder, _OF_A_RUN) as prepared:
         stored = prepared / PROBABILITY
         write_volume(stored, probability_map.array, probability_map.geometry)
+        score_sha256 = None
+        if probability_map.score is not None:
+            write_volume(prepared / SCORE, probability_map.score.array, probability_map.geometry)
+            score_sha256 = sha256_of(prepared / SCORE)
         write_curve(prepared / CURVE, outcome.curve)
-        described = provenance_file.describe(probability_map, sha256_of(stored))
+        described = provenance_file.describe(probability_map, sha256_of(stored), score_sha256)
         _write_setting(prepared, outcome, described)
 
 
@@ -130,27 +144,36 @@ def read_result(folder: str | Path) -> Result:
     if not folder.is_dir():
         raise InputError(f"There is no result folder '{folder.name}'.")
     stored = provenance_file.read(folder)
-    path = folder / PROBABILITY
-    if not path.is_file():
-        raise InputError(f"The result in '{folder.name}' has no {PROBABILITY} any more; segment the study again.")
-    if sha256_of(path) != stored["probability_sha256"]:
-        raise InputError(
-            f"{PROBABILITY} in '{folder.name}' is not the file that {provenance_file.FILE} speaks of: it was changed, "
-            "damaged or comes from another run; segment the study again."
-        )
     geometry = provenance_file.stored_geometry(stored)
-    # Not read_volume: a study without any lesion has a probability of one value, which is no image but a good result.
-    array, _ = from_sitk(SimpleITK.ReadImage(str(path)))
-    if array.shape != geometry.shape:
-        raise InputError(f"{PROBABILITY} in '{folder.name}' does not fit its geometry; segment the study again.")
+    array = _stored_volume(folder / PROBABILITY, stored["probability_sha256"], geometry)
+    rho, score = rho_range(stored.get("score"), f"{provenance_file.FILE} of '{folder.name}'"), None
+    if rho is not None:
+        score = ConditionedScore(_stored_volume(folder / SCORE, stored.get("score_sha256"), geometry), *rho)
     made = {key: stored[key] for key in ("inputs", "reference", "model", "device", "seconds", "notes") if key in stored}
-    probability_map = ProbabilityMap(array, geometry, stored["calibration"], stored["floor"], made)
+    probability_map = ProbabilityMap(array, geometry, stored["calibration"], stored["floor"], made, score)
     settings = stored["settings"]
     try:
         setting, minimum = Setting(**settings["stated"]), check_minimum_volume(settings["minimum_volume_ml"])
     except (KeyError, TypeError) as error:
         raise InputError(f"The settings in '{folder.name}' are damaged; segment the study again.") from error
     return Result(folder, probability_map, stored, setting, minimum)
+
+
+def _stored_volume(path: Path, sha256: str | None, geometry: Geometry) -> np.ndarray:
+    """The float32 volume (i, j, k) in ``path``, whose checksum and grid the provenance states."""
+    name, folder = path.name, path.parent.name
+    if not path.is_file():
+        raise InputError(f"The result in '{folder}' has no {name} any more; segment the study again.")
+    if sha256_of(path) != sha256:
+        raise InputError(
+            f"{name} in '{folder}' is not the file that {provenance_file.FILE} speaks of: it was changed, damaged or "
+            "comes from another run; segment the study again."
+        )
+    # Not read_volume: a study without any lesion has a probability of one value, which is no image but a good result.
+    array, _ = from_sitk(SimpleITK.ReadImage(str(path)))
+    if array.shape != geometry.shape:
+        raise InputError(f"{name} in '{folder}' does not fit its geometry; segment the study again.")
+    return array
 
 
 def retune(folder: str | Path, setting: Setting | None = None, minimum_volume_ml: float | None = None) -> Outcome:

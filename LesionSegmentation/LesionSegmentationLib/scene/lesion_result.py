@@ -58,7 +58,7 @@ class LesionResult:
             "model": self.probabilityMap.provenance.get("model"),
             "alpha": point.alpha,
             "beta": point.beta,
-            "threshold": point.threshold,
+            "threshold": point.probability_threshold,
             "minimum_volume_ml": minimumVolumeMl,
             "notice": "Research use, not a medical device.",
         }

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from bright_model import write_bright_model
+from bright_model import write_bright_model, write_conditioned_model
 from LesionSegmentationLib.engine.agreement import agreement
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
@@ -52,6 +52,21 @@ def run(world, tmp_path, capsys):
         return code, json.loads(path.read_text()) if path.exists() else None, capsys.readouterr()
 
     return run
+
+
+def test_a_conditioned_model_is_measured_by_its_own_sets(run, world, tmp_path):
+    folder, cases = world
+    bundle = write_conditioned_model(tmp_path / "conditioned")
+    code, summary, _ = run("--model", str(bundle.folder), "--beta", "0.3", "0.7", model=False)
+    assert code == 0 and summary["failed"] == {}
+    rows = list(csv.DictReader((tmp_path / "out" / "cases.csv").open()))
+    assert {row["threshold"] for row in rows} == {""}
+    found = process(read_study(cases[0].channels), bundle, "cpu")
+    curve = OperatingCurve.of(found)
+    mask = curve.mask(curve.at(0.7, 0.3))
+    expected = agreement(Volume(mask, curve.geometry, "mask"), read_mask(cases[0].mask))
+    assert mask.any() and float(rows[0]["dice"]) == pytest.approx(expected["dice"])
+    assert summary["provenance"]["model"]["score"] == {"kind": "conditioned", "rho": [0.1, 10.0]}
 
 
 def test_figures_are_those_of_the_engine_on_the_native_grid(run, world, tmp_path):

@@ -17,6 +17,8 @@ def _last_line(captured) -> str:
         ({"model": {"network": {"name": "vnet9"}}}, "vnet9"),
         ({"model": {"optimiser": {"name": "lion", "learning_rate": 1}}}, "adam, adamw, sgd"),
         ({"model": {"ema": 1.0}}, "below 1"),
+        ({"model": {"network": {"name": "unet", "in_channels": 2, "features": [4, 8], "outputs": 3}}}, "one output"),
+        ({"model": {"loss": {"name": "conditioned_tversky"}}}, "a network of 3 outputs, not 1"),
         ({"data": {"patch": 15}}, "a multiple of 4"),
         ({"model": {"network": {"name": "unet", "in_channels": 3, "features": [4, 8]}}}, "2 channels (flair, t1)"),
         ({"data": {"caches": ["nowhere.safetensors"]}}, "nowhere.safetensors"),

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from LesionSegmentationLib.engine.conditioned_score import ConditionedScore
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
-from LesionSegmentationLib.engine.predict import OUTSIDE_LOGIT, predict
+from LesionSegmentationLib.engine.predict import outside_maps, predict
 from LesionSegmentationLib.engine.prepare import Prepared, head_box, head_mask
 from LesionSegmentationLib.engine.process import calibrated
 
@@ -23,6 +24,21 @@ def case_logits(
     intensity: dict | None = None,
 ) -> np.ndarray:
     """Return the fused lesion logits of a cached case, float32 (i, j, k); outside the head far below 0.
+
+    Of a conditioned head they are those of its posterior. The arguments are those of :func:`case_maps`.
+    """
+    return case_maps(network, case, tile, channels, device, intensity)[-1]
+
+
+def case_maps(
+    network,
+    case,
+    tile: tuple[int, int, int] | None = (96, 96, 96),
+    channels: Sequence[str | int] | None = None,
+    device: str | torch.device = "cpu",
+    intensity: dict | None = None,
+) -> np.ndarray:
+    """Return all fused maps of a cached case, float32 (outputs, i, j, k), the lesion logits last; see ``predict``.
 
     ``case``: patches.Case, or anything with ``image`` (C, i, j, k), already scaled. ``tile``: voxels per axis of one
     forward pass, None for the whole. ``channels``: those to use, by name (then the case tells its ``channels``) or by
@@ -42,9 +58,18 @@ def case_logits(
     prepared = Prepared(
         np.ascontiguousarray(image[(slice(None), *crop)]), inside[crop], crop, geometry, geometry, geometry
     )
-    logits = np.full(image.shape[1:], OUTSIDE_LOGIT, np.float32)
-    logits[crop] = predict(network, prepared, tile, torch.device(device))[0]
-    return logits
+    outside = np.reshape(np.float32(outside_maps(network)), (-1, 1, 1, 1))
+    maps = np.tile(outside, (1, *image.shape[1:]))
+    maps[(slice(None), *crop)] = predict(network, prepared, tile, torch.device(device))[0]
+    return maps
+
+
+def case_score(maps: np.ndarray, rho: tuple[float, float] | None) -> ConditionedScore | None:
+    """Return the score of the ``maps`` of a conditioned head, as the engine makes it; None where ``rho`` is None.
+
+    ``rho``: (lowest, highest), the range that its loss was given.
+    """
+    return None if rho is None else ConditionedScore.of_maps(maps[0], maps[1], rho)
 
 
 def calibrated_probability(logits: np.ndarray, calibration: dict) -> np.ndarray:

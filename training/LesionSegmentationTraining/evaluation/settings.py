@@ -1,4 +1,4 @@
-"""True and expected figures at a row of settings of one posterior."""
+"""True and expected figures at a row of settings of one case."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from LesionSegmentationLib.engine.conditioned_score import ConditionedScore
 from LesionSegmentationLib.engine.geometry import Geometry
-from LesionSegmentationLib.engine.levels import PosteriorRule
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
+from LesionSegmentationLib.engine.probability_map import ProbabilityMap
 
 from .case_logits import calibrated_probability
 from .figures import figures_of
 
 
 def figures_at(curve: OperatingCurve, reference: np.ndarray, betas: Sequence[float], surfaces: bool = True) -> list:
-    """Return one row for each of ``betas`` (alpha = 1 - beta): beta, threshold, the figures of ``figures_of``, and what
-    the posterior itself expects (``expected_precision``, ``expected_recall``, ``expected_dice``, ``expected_f2``).
+    """Return one row for each of ``betas`` (alpha = 1 - beta): beta, threshold (a probability, None where a
+    setting cuts another score), the figures of ``figures_of``, and what the posterior itself expects
+    (``expected_precision``, ``expected_recall``, ``expected_dice``, ``expected_f2``).
     """
     rows = []
     for beta in betas:
         point = curve.at(1 - beta, beta)
         figures = figures_of(curve.mask(point), reference, curve.geometry.spacing, surfaces)
         expected = {f"expected_{name}": getattr(point.figures, name) for name in ("precision", "recall", "dice", "f2")}
-        rows.append({"beta": float(beta), "threshold": point.threshold, **figures, **expected})
+        rows.append({"beta": float(beta), "threshold": point.probability_threshold, **figures, **expected})
     return rows
 
 
@@ -35,11 +37,13 @@ def figures_at_settings(
     betas: Sequence[float],
     spacing_mm: Sequence[float],
     surfaces: bool = True,
+    score: ConditionedScore | None = None,
 ) -> list[dict]:
     """Return :func:`figures_at` of logits (i, j, k) against ``mask``, after ``calibration`` (scale, bias) and ``floor``
     ([[rho, level], ...]); ``spacing_mm`` per axis. ``surfaces``: with surface distances, which take seconds.
+    ``score``: what the settings cut, on the same grid, where a conditioned head made it.
     """
     posterior = calibrated_probability(logits, calibration)
     geometry = Geometry(posterior.shape, np.diag([*map(float, spacing_mm), 1.0]))
-    curve = OperatingCurve(posterior, geometry, PosteriorRule(floor))
+    curve = OperatingCurve.of(ProbabilityMap(posterior, geometry, calibration, floor, score=score))
     return figures_at(curve, np.asarray(mask) != 0, betas, surfaces)

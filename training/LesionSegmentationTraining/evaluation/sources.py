@@ -54,8 +54,9 @@ class ModelSource:
     def facts(self) -> dict:
         """Name, version and checksum of the weights, and what turns logits into marks."""
         description = self.bundle.description
+        decisive = ("plan", "calibration", "floor", "score")
         names = {"name": self.bundle.name, "version": self.bundle.version, "sha256": self.bundle.sha256}
-        return {"model": {**names, **{key: description[key] for key in ("plan", "calibration", "floor")}}}
+        return {"model": {**names, **{key: description[key] for key in decisive if key in description}}}
 
     def files(self, case: CaseFiles) -> dict[str, Path]:
         """Return the files of ``case`` on which its figures rest."""

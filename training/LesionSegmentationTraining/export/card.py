@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from LesionSegmentationLib.engine.conditioned_score import rho_range
+
 from .about import About
 
 CARD = """\
@@ -14,6 +16,7 @@ Research use, not a medical device. It has not been validated for any clinical d
 ## What it does
 
 Answers, for every voxel, the probability that it belongs to a lesion. Task: {task}.
+{marking}
 Channels: {channels}; the first is the reference, whose grid the result has. The work is done at {spacing} mm.
 
 ## What it was made from
@@ -71,6 +74,7 @@ def write_card(about: About, description: dict, data: Sequence[str]) -> str:
         version=about.version,
         title=about.title or about.task,
         task=about.task,
+        marking=_marking(rho_range(description.get("score"), "the description")),
         channels=", ".join(c["name"] + ("" if c["required"] else " (optional)") for c in description["channels"]),
         spacing=_times(description["plan"]["spacing_mm"]),
         data=_items([*data, *about.data]),
@@ -81,6 +85,16 @@ def write_card(about: About, description: dict, data: Sequence[str]) -> str:
         limits=_items([*about.limits, *GENERAL_LIMITS]),
         licence=about.licence,
         **{key: training[key] for key in ("weights", "loss", "steps", "batch", "seed", "code_version")},
+    )
+
+
+def _marking(rho: tuple[float, float] | None) -> str:
+    """What decides which voxels a setting marks."""
+    if rho is None:
+        return "A setting marks the set that is best for the Tversky index expected from these probabilities."
+    return (
+        f"A setting marks what the network, trained at every beta / alpha from {rho[0]:g} to {rho[1]:g}, says at that "
+        "setting (outside of this range: at its nearest end); the probabilities give the expected figures only."
     )
 
 

@@ -11,14 +11,17 @@ import numpy as np
 
 from LesionSegmentationLib import __version__
 from LesionSegmentationLib.engine.bundle import Bundle, write_bundle
+from LesionSegmentationLib.engine.conditioned_score import ConditionedScore, score_entry
 from LesionSegmentationLib.engine.device import choose_device
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.networks import resolve_network
 from LesionSegmentationLib.engine.prepare import head_mask
 
-from ..evaluation.case_logits import case_logits
+from ..evaluation.case_logits import case_maps, case_score
 from ..evaluation.settings import figures_at_settings
 from ..fitting.trained_run import TrainedRun, load_run
+from ..losses import build_loss
+from ..losses.conditioned import rho_range
 from ..patches import Case, CaseCache, open_caches
 from ..patches.case_cache import check_patients
 from .about import About
@@ -35,12 +38,16 @@ ROLE_OF_SPLIT = {"test": "left out", "validate": "watched while fitting", "train
 
 @dataclass(frozen=True)
 class Answer:
-    """What a network says about a whole case: ``logits`` float32 (i, j, k), made from ``channels`` alone."""
+    """What a network says about a whole case: ``logits`` float32 (i, j, k), made from ``channels`` alone.
+
+    ``score``: that of a conditioned head, on the same grid.
+    """
 
     case: Case
     channels: tuple[str, ...]
     logits: np.ndarray
     intensity: dict | None
+    score: ConditionedScore | None
 
     @property
     def evidence(self) -> Evidence:
@@ -69,7 +76,8 @@ def export_checkpoint(
     ``real_weight`` times a made-up one), with all channels and with the required one alone. Figures are measured on the
     split "test", and for comparison on the real cases of the fit, each row with its role.
     ``tile``: voxels per axis of one forward pass, of the bundle and here; None for those of the training patches.
-    Without calibration cases the bundle says that it is uncalibrated. Weights are stored as float16.
+    Without calibration cases the bundle says that it is uncalibrated. Weights are stored as float16. Of a conditioned
+    head the posterior is calibrated; what a setting marks comes from its score, and there is no floor.
 
     Raises InputError when ``bundle`` exists, when its name is not that of ``about``, or when a patient is in several
     splits: a figure is never quoted for a patient that scale, bias or floor were fitted on.
@@ -88,26 +96,30 @@ def export_checkpoint(
     _check_patients(cache, run)
     network = run.network().to(device)
     intensity = _recipe(cache).get("intensity")
+    rho = rho_range(build_loss(run.loss))
 
     def answers(cases: Sequence[Case]) -> Iterator[Answer]:
         for case in cases:
             for channels in _channel_sets(case, cache.channels):
                 say(f"{case.id} ({', '.join(channels)})")
                 kept = [cache.channels.index(name) for name in channels]
-                logits = case_logits(network, case, tiles, kept, device, intensity)
-                yield Answer(case, channels, logits, intensity)
+                maps = case_maps(network, case, tiles, kept, device, intensity)
+                yield Answer(case, channels, maps[-1], intensity, case_score(maps, rho))
 
     evidence = [answer.evidence for answer in answers(cache.split("calibrate"))]
     calibration = _calibration(evidence, real_weight)
     scale, bias = calibration["scale"], calibration["bias"]
-    floor = choose_floor(evidence, scale, bias, float(np.prod(cache.spacing_mm)) / 1000)
+    voxel_ml = float(np.prod(cache.spacing_mm)) / 1000
+    floor = choose_floor(evidence, scale, bias, voxel_ml) if rho is None else []
     figures, left_out = [], []
     for answer in answers(_measured(cache)):
         role = ROLE_OF_SPLIT[answer.case.split]
         if role == "left out":
             left_out.append(answer.evidence)
         spacing = answer.case.facts.get("spacing_mm", cache.spacing_mm)
-        rows = figures_at_settings(answer.logits, answer.case.mask, calibration, floor, BETAS, spacing, surfaces=False)
+        rows = figures_at_settings(
+            answer.logits, answer.case.mask, calibration, floor, BETAS, spacing, surfaces=False, score=answer.score
+        )
         names = {"patient": answer.case.patient, "case": answer.case.id, "role": role, "kind": answer.case.kind}
         figures += [{**names, "channels": " + ".join(answer.channels), **row} for row in rows]
     if left_out:
@@ -118,6 +130,7 @@ def export_checkpoint(
         "licence": about.licence, **run.runtime,
         "channels": [{"name": name, "required": n == 0} for n, name in enumerate(cache.channels)],
         "network": _network(run), "plan": _plan(cache, tiles), "calibration": calibration, "floor": floor,
+        **({} if rho is None else {"score": score_entry(rho)}),
         "training": _training(run, cache), "figures": [row for row in figures if row["kind"] == "real"],
     }  # fmt: skip
     shown = {"figures": [row for row in figures if row["kind"] == "real" or row["role"] == "left out"]}

@@ -14,10 +14,12 @@ from LesionSegmentationLib.engine.bridge import to_tensor
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
+from LesionSegmentationLib.engine.probability_map import ProbabilityMap
 
-from ..evaluation.case_logits import calibrated_probability, case_logits
+from ..evaluation.case_logits import calibrated_probability, case_maps, case_score
 from ..evaluation.score_figures import average_precision
 from ..losses import build_loss
+from ..losses.conditioned import rho_range
 from ..losses.weighted_sum import WeightedSum
 from ..networks import build_training_network
 from .averaged_weights import AveragedWeights
@@ -70,13 +72,14 @@ class SegmentationModule(pl.LightningModule):
         if start_from is not None:
             self.hparams["earlier"] = _begin_with(self.network, network, load_run(start_from), start_from)
         self.loss = build_loss(loss)
+        self._check_outputs()
         build_optimiser(optimiser, [torch.nn.Parameter(torch.zeros(1))])  # says now what is wrong with them
         build_schedule(schedule, 1)
         self._rows: list[dict] = []
         self._clock: tuple[float, int] | None = None
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Logits (B, 1, i, j, k) of ``image`` (B, C, i, j, k)."""
+        """Logits (B, 1, i, j, k) of ``image`` (B, C, i, j, k); three maps of a network with a conditioned head."""
         return self.network(image)
 
     def configure_callbacks(self) -> list:
@@ -154,14 +157,25 @@ class SegmentationModule(pl.LightningModule):
         values = [factor * loss(logits, target, weight) for factor, loss in zip(self.loss.factors, self.loss.losses)]
         return sum(values), {name: value.detach() for name, value in zip(names, values)}
 
+    def _check_outputs(self) -> None:
+        """Raise InputError for a network of three outputs whose loss takes one; the loss itself says the reverse."""
+        outputs = getattr(self.network, "outputs", 1)
+        if outputs != 1 and rho_range(self.loss) is None:
+            raise InputError(
+                f"The loss {self.hparams.loss['name']} wants a network of one output, not {outputs}; "
+                "set model.network.outputs to 1 or model.loss to conditioned_tversky."
+            )
+
     def _figures(self, case) -> dict:
+        # Judged at rho = 1, where s plays no part: that it went through softplus already does not matter to the loss.
         data = self.trainer.datamodule
         intensity = data.cache.facts.get("recipe", {}).get("intensity")
-        logits = case_logits(self.network, case, data.tile, device=self.device, intensity=intensity)
+        maps = case_maps(self.network, case, data.tile, device=self.device, intensity=intensity)
         mask = np.array(case.mask)
-        on_device = [to_tensor(array[None, None]).to(self.device) for array in (logits, mask.astype(np.float32))]
-        posterior = calibrated_probability(logits, {"scale": 1.0, "bias": 0.0})
-        curve = OperatingCurve(posterior, Geometry(posterior.shape, np.eye(4)))
+        on_device = [to_tensor(array[None]).to(self.device) for array in (maps, mask[None].astype(np.float32))]
+        posterior = calibrated_probability(maps[-1], {"scale": 1.0, "bias": 0.0})
+        score = case_score(maps, rho_range(self.loss))
+        curve = OperatingCurve.of(ProbabilityMap(posterior, Geometry(posterior.shape, np.eye(4)), score=score))
         return {
             "loss": float(self.loss(*on_device)),
             "average_precision": average_precision(posterior.ravel(), mask.ravel()),

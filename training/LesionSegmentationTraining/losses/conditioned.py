@@ -48,3 +48,11 @@ class ConditionedTverskyLoss(nn.Module):
     def _log_rho(self) -> float:
         share = float(torch.rand(()))
         return math.log(self.lowest) + share * (math.log(self.highest) - math.log(self.lowest))
+
+
+def rho_range(loss: nn.Module) -> tuple[float, float] | None:
+    """(lowest, highest) rho that ``loss``, or a term of it, draws from; None for a loss of one output."""
+    for term in getattr(loss, "losses", [loss]):
+        if isinstance(term, ConditionedTverskyLoss):
+            return term.lowest, term.highest
+    return None

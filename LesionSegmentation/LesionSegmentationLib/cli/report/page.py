@@ -66,7 +66,9 @@ def _header(present: Outcome, name: str) -> str:
     ]
     tiles = "".join(f'<div class="card"><b>{value}</b><span>{word}</span></div>' for word, value in cards)
     small = f", lesions from {present.minimum_volume_ml:g} ml" if present.minimum_volume_ml else ""
-    threshold = "" if present.point.alpha is None else f", threshold {_number(present.point.threshold, 3)}"
+    point = present.point
+    stated = point.alpha is None or not point.of_probability
+    threshold = "" if stated else f", threshold {_number(point.threshold, 3)}"
     made_from = f"{name} · model {model.get('name')} {model.get('version')}"
     return (
         '<header><p class="notice">Research use, not a medical device</p><h1>Lesion segmentation</h1>'
@@ -134,7 +136,7 @@ def _provenance(result: Result) -> str:
         entries.append((f"input {channel}", f"{given.get('name')} · sha256 {given.get('sha256')}"))
     model = stored.get("model") or {}
     entries.append(("model", f"{model.get('name')} {model.get('version')} · sha256 {model.get('sha256')}"))
-    for key in ("calibration", "floor", "settings", "versions", "device", "seconds", "written", "retuned"):
+    for key in ("calibration", "floor", "score", "settings", "versions", "device", "seconds", "written", "retuned"):
         if stored.get(key) is not None:
             entries.append((key, _plain(stored[key])))
     entries += [("note", note) for note in stored.get("notes") or []]

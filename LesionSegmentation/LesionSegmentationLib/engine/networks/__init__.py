@@ -1,9 +1,10 @@
 """Networks by name: what a bundle's ``network`` entry may ask for.
 
 Every network takes ``(batch, channel, i, j, k)`` float tensors whose last three sizes are multiples of
-``network.multiple`` and returns logits ``(batch, 1, i, j, k)`` of the lesion class. ``network.in_channels`` is the
-number of channels it takes; ``network.output_bias`` is the parameter that is added last, by which training may start
-from the rarity of lesions.
+``network.multiple`` and returns logits ``(batch, 1, i, j, k)`` of the lesion class. Where ``network.outputs`` is 3 it
+returns the three maps of a conditioned head instead (see ``conditioned_score``). ``network.in_channels`` is the number
+of channels it takes; ``network.output_bias`` is the parameter that is added last, by which training may start from the
+rarity of lesions.
 """
 
 from __future__ import annotations
