@@ -7,7 +7,8 @@
 
 Every network has the same form, data, seed and number of steps; only the loss differs (:data:`NETWORKS`). All learn
 from made-up patients alone, so that every real patient is left out of all of them. Posteriors are calibrated on the
-cache's own calibration cases. Each step may be stopped and given again; it goes on where it was.
+cache's own calibration cases. All is measured on FLAIR alone, which every case has. Each step may be stopped and given
+again; it goes on where it was.
 """
 
 from __future__ import annotations
@@ -21,13 +22,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.special import expit
-from torch.nn.functional import softplus
 
 from LesionSegmentationLib.engine.agreement import overlap_figures
 from LesionSegmentationLib.engine.geometry import Geometry
-from LesionSegmentationLib.engine.levels import PosteriorRule
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
-from LesionSegmentationTraining.evaluation.case_logits import case_logits
+from LesionSegmentationLib.engine.probability_map import ProbabilityMap
+from LesionSegmentationTraining.evaluation.case_logits import calibrated_probability, case_maps, case_score
 from LesionSegmentationTraining.evaluation.score_figures import average_precision
 from LesionSegmentationTraining.export.calibration import fit_scale_and_bias
 from LesionSegmentationTraining.export.evidence import gather
@@ -43,6 +43,7 @@ CONFIG = Path(__file__).parents[1] / "configs" / "ms-flair-fit.yaml"
 FEATURES = [16, 32, 64, 128]
 STEPS = 1200
 TILE = (96, 96, 96)
+RHO = (0.2, 20.0)
 
 
 def _tversky(beta: float) -> dict:
@@ -54,20 +55,8 @@ NETWORKS = {
     "ce": ({"name": "cross_entropy", "lesion_weight": 1.0}, -5, 1),
     "ce_tversky": ({"name": "sum", "terms": [{"name": "cross_entropy", "factor": 25}, _tversky(0.5)]}, -5, 1),
     **{f"tversky_{beta}": (_tversky(beta), -2, 1) for beta in BETAS},
-    "conditioned": ({"name": "conditioned_tversky", "lowest": 0.2, "highest": 20.0, "posterior": 25.0}, -2, 3),
+    "conditioned": ({"name": "conditioned_tversky", "lowest": RHO[0], "highest": RHO[1], "posterior": 25.0}, -2, 3),
 }
-
-
-class OneOutput(torch.nn.Module):
-    """Output ``number`` of a network of several; ``of`` is applied to it."""
-
-    def __init__(self, network: torch.nn.Module, number: int, of=lambda x: x):
-        super().__init__()
-        self.network, self.number, self.of, self.multiple = network, number, of, network.multiple
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, C, i, j, k) to (B, 1, i, j, k)."""
-        return self.of(self.network(image)[:, self.number : self.number + 1].float())
 
 
 def fit(cache: Path, runs: Path, names: list[str]) -> None:
@@ -110,54 +99,49 @@ def measure(cache: Path, tests: list[Path], runs: Path, names: list[str]) -> Non
         print(name, "measured", flush=True)
 
 
-def _logits(network, number: int, case, of=lambda x: x) -> np.ndarray:
+def _maps(network, case) -> np.ndarray:
     with torch.autocast("cpu", torch.bfloat16):
-        return case_logits(OneOutput(network, number, of), case, TILE)
+        return case_maps(network, case, TILE, [0])
 
 
 def _answers(name: str, network, cases) -> dict | None:
-    """Scale, bias and floor of a network that gives a posterior."""
+    """Scale, bias and floor of a network that gives a posterior; no floor where it does not decide."""
     if name.startswith("tversky"):
         return None
-    output = 2 if name == "conditioned" else 0
     evidence = []
     for case in cases:
         inside = np.asarray(case.image[0], np.float32) > 0
-        logits = _logits(network, output, case)
+        logits = _maps(network, case)[-1]
         evidence.append(gather(logits[inside], case.mask[inside], patient=case.patient, case=case.id, kind=case.kind))
     scale, bias = fit_scale_and_bias(evidence)
-    return {"scale": scale, "bias": bias, "floor": choose_floor(evidence, scale, bias)}
+    floor = [] if name == "conditioned" else choose_floor(evidence, scale, bias)
+    return {"scale": scale, "bias": bias, "floor": floor}
 
 
 def _rows(name: str, network, case, answers: dict | None) -> list[dict]:
     """One row a setting: true figures, and the expected ones where the network gives them."""
     mask = case.mask > 0
     names = {"case": case.id, "patient": case.patient, "kind": case.kind}
-    if name.startswith("tversky"):
-        logits = _logits(network, 0, case)
+    maps = _maps(network, case)
+    if answers is None:
         beta = float(name.removeprefix("tversky_"))
-        auc = average_precision(expit(logits.astype(np.float64)).ravel(), mask.ravel())
-        return [{**names, **_true(logits >= 0, mask, beta), "auc_pr": auc}]
-    output = 2 if name == "conditioned" else 0
-    p = expit(answers["scale"] * _logits(network, output, case) + answers["bias"]).astype(np.float32)
-    if name == "conditioned":
-        a, s = _logits(network, 0, case), _logits(network, 1, case, softplus)
-        inside = s > 0
-        score = np.where(inside, a / np.where(inside, s, 1), -1e4)
-        auc = average_precision(expit(np.clip(score, -30, 30)).ravel(), mask.ravel())
-    else:
-        curve = OperatingCurve(p, Geometry(p.shape, np.eye(4)), PosteriorRule(answers["floor"]))
-        auc = average_precision(p.ravel(), mask.ravel())
+        return [{**names, **_true(maps[0] >= 0, mask, beta), "auc_pr": _auc(maps[0], mask)}]
+    score = case_score(maps, RHO if name == "conditioned" else None)
+    posterior = calibrated_probability(maps[-1], answers)
+    curve = OperatingCurve.of(
+        ProbabilityMap(posterior, Geometry(mask.shape, np.eye(4)), answers, answers["floor"], score=score)
+    )
+    auc = _auc(maps[-1] if score is None else score.array, mask)
     rows = []
     for beta in BETAS:
-        if name == "conditioned":
-            marked = (score >= -np.log(beta / (1 - beta))) & (p > 0)
-        else:
-            marked = curve.mask(curve.at(1 - beta, beta)) > 0
-        tp, total = float(p[marked].sum()), float(p.sum())
-        expected = {"expected_precision": tp / max(marked.sum(), 1), "expected_recall": tp / max(total, 1e-9)}
-        rows.append({**names, **_true(marked, mask, beta), "auc_pr": auc, **expected})
+        point = curve.at(1 - beta, beta)
+        expected = {f"expected_{figure}": getattr(point.figures, figure) for figure in ("precision", "recall")}
+        rows.append({**names, **_true(curve.mask(point) > 0, mask, beta), "auc_pr": auc, **expected})
     return rows
+
+
+def _auc(score: np.ndarray, mask: np.ndarray) -> float:
+    return average_precision(expit(np.clip(score.astype(np.float64), -30, 30)).ravel(), mask.ravel())
 
 
 def _true(marked: np.ndarray, mask: np.ndarray, beta: float) -> dict:

@@ -72,7 +72,8 @@ class Step:
 class Augmentation:
     """What is drawn for a patch. Called with one image (C, i, j, k) and its seed; answers the changed image.
 
-    ``channel_dropout``: share of patches in which every channel but the first is zero, as for a study that lacks it.
+    ``channel_dropout``: share of patches in which a channel is zero, as for a study that lacks it; drawn for each
+    channel but the first, so that every combination is seen.
     ``stripped``: share of patches that show the brain alone, of cases whose brain mask is in the cache.
     Voxels that are exactly zero in the input, beyond a stripped head, stay zero; the result lies in [0, 5].
     """
@@ -84,10 +85,11 @@ class Augmentation:
 
     def __call__(self, image: torch.Tensor, seed: int) -> torch.Tensor:
         random = np.random.RandomState(seed % 2**32)
-        dropped = len(image) > 1 and random.rand() < self.channel_dropout
-        changed = [self._change(channel[None], random) for channel in (image[:1] if dropped else image)]
-        changed += [torch.zeros_like(image[1:])] if dropped else []
-        return torch.cat(changed)
+        dropped = [n > 0 and random.rand() < self.channel_dropout for n in range(len(image))]
+        return torch.cat(
+            [torch.zeros_like(channel) if gone else self._change(channel, random)
+             for gone, channel in zip(dropped, image.split(1))]
+        )  # fmt: skip
 
     def _change(self, channel: torch.Tensor, random: np.random.RandomState) -> torch.Tensor:
         drawn = [step for step in self.steps if random.rand() < step.probability]
