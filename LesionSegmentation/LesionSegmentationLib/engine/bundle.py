@@ -180,11 +180,13 @@ def _load_installed(folder: Path) -> Bundle:
     return bundle
 
 
-def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: str) -> Bundle:
+def write_bundle(
+    folder: str | Path, description: dict, state_dict: dict, card: str, pictures: dict[str, bytes] | None = None
+) -> Bundle:
     """Write a bundle beside ``folder`` and rename it into place; returns it verified.
 
     ``description`` is bundle.json without ``schema`` and ``weights``; ``runtime`` may be left out for a network of the
-    engine's own. An existing ``folder`` is refused, and so are weights that are not finite.
+    engine's own. ``pictures``: contents of files that the card shows, by file name. An existing ``folder`` is refused, and so are weights that are not finite.
     """
     from safetensors.torch import save_file
 
@@ -203,6 +205,8 @@ def write_bundle(folder: str | Path, description: dict, state_dict: dict, card: 
     description["weights"]["sha256"] = sha256_of(weights)
     (partial / "bundle.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     (partial / "CARD.md").write_text(card, encoding="utf-8")
+    for name, content in (pictures or {}).items():
+        (partial / name).write_bytes(content)
     os.replace(partial, folder)
     return load_bundle(folder)
 

@@ -43,7 +43,18 @@ def figures_at_settings(
     ([[rho, level], ...]); ``spacing_mm`` per axis. ``surfaces``: with surface distances, which take seconds.
     ``score``: what the settings cut, on the same grid, where a conditioned head made it.
     """
+    curve = curve_of(logits, calibration, floor, spacing_mm, score)
+    return figures_at(curve, np.asarray(mask) != 0, betas, surfaces)
+
+
+def curve_of(
+    logits: np.ndarray,
+    calibration: dict,
+    floor: list,
+    spacing_mm: Sequence[float],
+    score: ConditionedScore | None = None,
+) -> OperatingCurve:
+    """Return the operating curve of logits (i, j, k); the arguments are those of :func:`figures_at_settings`."""
     posterior = calibrated_probability(logits, calibration)
     geometry = Geometry(posterior.shape, np.diag([*map(float, spacing_mm), 1.0]))
-    curve = OperatingCurve.of(ProbabilityMap(posterior, geometry, calibration, floor, score=score))
-    return figures_at(curve, np.asarray(mask) != 0, betas, surfaces)
+    return OperatingCurve.of(ProbabilityMap(posterior, geometry, calibration, floor, score=score))

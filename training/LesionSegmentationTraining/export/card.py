@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean, median
 
 from LesionSegmentationLib.engine.conditioned_score import rho_range
 
@@ -32,6 +33,10 @@ seed {seed}, code version {code_version}.
 
 {calibration}
 
+## Floor
+
+{floor}
+
 ## Measured figures
 
 One row a setting, alpha = 1 - beta. "Expected" is what the model says of itself from its probabilities alone.
@@ -39,6 +44,10 @@ Lesion-wise: 26-connected, any overlap; TPR is the share of true lesions touched
 touch none.
 
 {figures}
+
+## Where it is wrong
+
+{pictures}
 
 ## Limits
 
@@ -60,14 +69,19 @@ COLUMNS = (
     ("marked ml", "prediction_ml", "{:.2f}"), ("true ml", "reference_ml", "{:.2f}"),
 )  # fmt: skip
 ROLES = {
+    "left out by a fold": "Measured with a network that was fitted in the same way without this patient",
     "left out": "Left out of fitting and calibration",
     "watched while fitting": "Watched while fitting (the best checkpoint was chosen by it)",
     "trained on": "Trained on (says little about new images)",
 }
 
 
-def write_card(about: About, description: dict, data: Sequence[str]) -> str:
-    """Markdown of the card. ``description``: the entries of bundle.json; ``data``: sentences on the cases used."""
+def write_card(about: About, description: dict, data: Sequence[str], pictures: Sequence[str] = ()) -> str:
+    """Markdown of the card.
+
+    ``description``: the entries of bundle.json, with the figures of all cases; ``data``: sentences on the cases used;
+    ``pictures``: names of the files beside the card, ``calibration.png`` and one a case.
+    """
     training = description["training"]
     return CARD.format(
         name=about.name,
@@ -80,8 +94,11 @@ def write_card(about: About, description: dict, data: Sequence[str]) -> str:
         data=_items([*data, *about.data]),
         network=description["network"]["name"],
         patch=_times(training["patch"]),
-        calibration=_calibration(description["calibration"]),
+        calibration=_calibration(description["calibration"])
+        + ("\n\n![said against true](calibration.png)" if "calibration.png" in pictures else ""),
+        floor=_floor(description["floor"]),
         figures=_figures(description["figures"]),
+        pictures=_pictures(pictures),
         limits=_items([*about.limits, *GENERAL_LIMITS]),
         licence=about.licence,
         **{key: training[key] for key in ("weights", "loss", "steps", "batch", "seed", "code_version")},
@@ -126,20 +143,76 @@ def _calibration(calibration: dict) -> str:
     return "\n\n".join([text + ".", *shown])
 
 
+def _floor(floor: Sequence[Sequence[float]]) -> str:
+    if not floor:
+        return "None."
+    pairs = ", ".join(f"{level:.3f} at beta {rho / (1 + rho):.2f}" for rho, level in floor)
+    return (
+        "No voxel below this probability is marked, so that nothing is a possible answer; chosen so that lesion-free "
+        f"calibration cases keep at most 0.2 ml at alpha = beta: {pairs}."
+    )
+
+
 def _figures(figures: Sequence[dict]) -> str:
     if not figures:
         return "None: no case was left out to measure on."
     tables = []
-    for role, case, channels in dict.fromkeys((row["role"], row["case"], row["channels"]) for row in figures):
-        rows = [row for row in figures if (row["role"], row["case"], row["channels"]) == (role, case, channels)]
-        lines = [f"**{case}**, {channels}. {ROLES[role]}.", ""]
-        lines.append("| " + " | ".join(title for title, _, _ in COLUMNS) + " |")
-        lines.append("|" + "---|" * len(COLUMNS))
-        for row in rows:
-            cells = ["-" if row.get(key) is None else form.format(row[key]) for _, key, form in COLUMNS]
-            lines.append("| " + " | ".join(cells) + " |")
-        tables.append("\n".join(lines))
+    real = [row for row in figures if row["kind"] == "real"]
+    for role, case, channels in dict.fromkeys((row["role"], row["case"], row["channels"]) for row in real):
+        rows = [row for row in real if (row["role"], row["case"], row["channels"]) == (role, case, channels)]
+        tables.append(f"**{case}**, {channels}. {ROLES[role]}.\n\n{_table(rows)}")
+    made = [row for row in figures if row["kind"] != "real" and row["role"] == "left out"]
+    for channels in dict.fromkeys(row["channels"] for row in made):
+        tables += _made_up([row for row in made if row["channels"] == channels], channels)
     return "\n\n".join(tables)
+
+
+def _made_up(rows: Sequence[dict], channels: str) -> list[str]:
+    """Means over the made-up patients with lesions, and what is marked in those without."""
+    lines = []
+    with_lesions = [row for row in rows if row["reference_ml"] > 0]
+    if with_lesions:
+        means = [_mean([row for row in with_lesions if row["beta"] == beta]) for beta in _betas(with_lesions)]
+        count = len({row["case"] for row in with_lesions})
+        lines.append(f"**Mean of {count} made-up patients with lesions**, {channels}. Left out.\n\n{_table(means)}")
+    free = [row for row in rows if row["reference_ml"] == 0]
+    if free:
+        marked = {beta: [row["prediction_ml"] for row in free if row["beta"] == beta] for beta in _betas(free)}
+        said = "; ".join(
+            f"beta {beta:.1f}: {median(values):.2f} ml, at most {max(values):.2f}" for beta, values in marked.items()
+        )
+        count = len({row["case"] for row in free})
+        lines.append(f"**{count} made-up patients without lesion**, {channels}. Marked (median, highest): {said}.")
+    return lines
+
+
+def _mean(rows: Sequence[dict]) -> dict:
+    values = {key: [row[key] for row in rows if row.get(key) is not None] for _, key, _ in COLUMNS}
+    return {key: fmean(found) for key, found in values.items() if found}
+
+
+def _betas(rows: Sequence[dict]) -> list[float]:
+    return list(dict.fromkeys(row["beta"] for row in rows))
+
+
+def _table(rows: Sequence[dict]) -> str:
+    lines = ["| " + " | ".join(title for title, _, _ in COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    for row in rows:
+        cells = ["-" if row.get(key) is None else form.format(row[key]) for _, key, form in COLUMNS]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _pictures(names: Sequence[str]) -> str:
+    """The pictures of cases; those of the data named above, under their licences."""
+    cases = [name for name in names if name != "calibration.png"]
+    if not cases:
+        return "No real case was left out."
+    shown = "\n\n".join(f"{name.removesuffix('.png')}:\n\n![{name}]({name})" for name in cases)
+    return (
+        "The slices with most wrong voxels of each real case left out, at alpha = beta; yellow: hit, blue: missed, "
+        f"pink: extra. The patient's right is on the left; the bar is 20 mm.\n\n{shown}"
+    )
 
 
 def _times(sizes: Sequence[float]) -> str:

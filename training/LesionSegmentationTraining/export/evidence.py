@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,11 @@ class Evidence:
     case: str
     kind: str
     channels: str
+
+    def calibrated(self, calibration: dict) -> Evidence:
+        """The same with scale and bias of ``calibration`` applied to its logits."""
+        logits = np.float32(calibration["scale"]) * self.logits + np.float32(calibration["bias"])
+        return replace(self, logits=logits)
 
     @property
     def lesion_free(self) -> bool:

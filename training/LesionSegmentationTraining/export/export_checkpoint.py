@@ -2,61 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from LesionSegmentationLib import __version__
 from LesionSegmentationLib.engine.bundle import Bundle, write_bundle
-from LesionSegmentationLib.engine.conditioned_score import ConditionedScore, score_entry
+from LesionSegmentationLib.engine.conditioned_score import score_entry
 from LesionSegmentationLib.engine.device import choose_device
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.networks import resolve_network
-from LesionSegmentationLib.engine.prepare import head_mask
 
-from ..evaluation.case_logits import case_maps, case_score
-from ..evaluation.settings import figures_at_settings
 from ..fitting.trained_run import TrainedRun, load_run
-from ..losses import build_loss
-from ..losses.conditioned import rho_range
 from ..patches import Case, CaseCache, open_caches
 from ..patches.case_cache import check_patients
 from .about import About
-from .calibration import calibration_error, fit_scale_and_bias, reliability
+from .assessment import Assessment
+from .calibration import calibration_error, reliability
 from .card import write_card
-from .evidence import Evidence, gather
-from .floor import choose_floor
+from .pictures import calibration_picture
 
-BETAS = (0.3, 0.5, 0.7, 0.8, 0.9)
 # what a bundle remembers of the run's settings, beside what stands in its own entries
 SETTINGS = ("loss", "optimiser", "schedule", "ema", "sampler", "augmentation", "weight", "initial_logit")
-ROLE_OF_SPLIT = {"test": "left out", "validate": "watched while fitting", "train": "trained on"}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a network says about a whole case: ``logits`` float32 (i, j, k), made from ``channels`` alone.
-
-    ``score``: that of a conditioned head, on the same grid.
-    """
-
-    case: Case
-    channels: tuple[str, ...]
-    logits: np.ndarray
-    intensity: dict | None
-    score: ConditionedScore | None
-
-    @property
-    def evidence(self) -> Evidence:
-        """Its voxels within the head, reduced."""
-        inside = head_mask(np.asarray(self.case.image[0], np.float32), self.intensity)
-        return gather(
-            self.logits[inside], self.case.mask[inside], patient=self.case.patient, case=self.case.id,
-            kind=self.case.kind, channels=" + ".join(self.channels),
-        )  # fmt: skip
+BY_A_FOLD = "left out by a fold"
+LEFT_OUT = ("left out", BY_A_FOLD)
 
 
 def export_checkpoint(
@@ -65,6 +36,7 @@ def export_checkpoint(
     bundle: Path,
     about: About,
     *,
+    folds: Sequence[tuple[Path, Path]] = (),
     real_weight: float = 1.0,
     tile: int | None = None,
     device: str = "auto",
@@ -75,6 +47,8 @@ def export_checkpoint(
     Scale, bias and floor come from the whole, naturally sampled cases of the split "calibrate" (a real one counts
     ``real_weight`` times a made-up one), with all channels and with the required one alone. Figures are measured on the
     split "test", and for comparison on the real cases of the fit, each row with its role.
+    ``folds``: (checkpoint, cache) of fits that were the same but for the patients of the cache's split "test", which
+    they left out: calibrated in the same way, they tell what the bundle is worth on patients it was itself fitted on.
     ``tile``: voxels per axis of one forward pass, of the bundle and here; None for those of the training patches.
     Without calibration cases the bundle says that it is uncalibrated. Weights are stored as float16. Of a conditioned
     head the posterior is calibrated; what a setting marks comes from its score, and there is no floor.
@@ -86,45 +60,32 @@ def export_checkpoint(
         raise InputError(f"The bundle's folder is called {bundle.name}, the model '{about.name}'; give both one name.")
     if bundle.exists():
         raise InputError(f"{bundle} exists already; remove it or give the new bundle another name.")
-    run = load_run(checkpoint)
-    # the bundle holds float16: what is measured are its own answers
+    run = _stored(load_run(checkpoint))
     weights = {name: value.half() if value.is_floating_point() else value for name, value in run.weights.items()}
-    run = replace(run, weights={name: value.to(run.weights[name].dtype) for name, value in weights.items()})
     device = choose_device(device)
     tiles = run.patch if tile is None else (tile,) * 3
     cache = open_caches(caches)
     _check_patients(cache, run)
-    network = run.network().to(device)
-    intensity = _recipe(cache).get("intensity")
-    rho = rho_range(build_loss(run.loss))
-
-    def answers(cases: Sequence[Case]) -> Iterator[Answer]:
-        for case in cases:
-            for channels in _channel_sets(case, cache.channels):
-                say(f"{case.id} ({', '.join(channels)})")
-                kept = [cache.channels.index(name) for name in channels]
-                maps = case_maps(network, case, tiles, kept, device, intensity)
-                yield Answer(case, channels, maps[-1], intensity, case_score(maps, rho))
-
-    evidence = [answer.evidence for answer in answers(cache.split("calibrate"))]
-    calibration = _calibration(evidence, real_weight)
-    scale, bias = calibration["scale"], calibration["bias"]
     voxel_ml = float(np.prod(cache.spacing_mm)) / 1000
-    floor = choose_floor(evidence, scale, bias, voxel_ml) if rho is None else []
-    figures, left_out = [], []
-    for answer in answers(_measured(cache)):
-        role = ROLE_OF_SPLIT[answer.case.split]
-        if role == "left out":
-            left_out.append(answer.evidence)
-        spacing = answer.case.facts.get("spacing_mm", cache.spacing_mm)
-        rows = figures_at_settings(
-            answer.logits, answer.case.mask, calibration, floor, BETAS, spacing, surfaces=False, score=answer.score
-        )
-        names = {"patient": answer.case.patient, "case": answer.case.id, "role": role, "kind": answer.case.kind}
-        figures += [{**names, "channels": " + ".join(answer.channels), **row} for row in rows]
-    if left_out:
-        calibration["error_left_out"] = calibration_error(left_out, scale, bias)
-        calibration["reliability_left_out"] = reliability(left_out, scale, bias)
+
+    def assess(run: TrainedRun) -> Assessment:
+        assessment = Assessment(run, cache.channels, tiles, device, _recipe(cache).get("intensity"), say)
+        assessment.calibrate(cache.split("calibrate"), real_weight, voxel_ml)
+        return assessment
+
+    this = assess(run)
+    measured = list(this.measure(_measured(cache)))
+    for fold, left_out in folds:
+        sibling = _stored(load_run(fold))
+        _check_patients(open_caches([left_out]), sibling)
+        say(f"Fold {left_out.stem}")
+        measured += assess(sibling).measure(open_caches([left_out]).split("test"), role=BY_A_FOLD)
+    calibration, floor, rho = this.calibration, this.floor, this.rho
+    evidence = [one.evidence for one in measured if one.rows[0]["role"] in LEFT_OUT]
+    if evidence:
+        calibration["error_left_out"] = calibration_error(evidence, 1.0, 0.0)
+        calibration["reliability_left_out"] = reliability(evidence, 1.0, 0.0)
+    figures = [row for one in measured for row in one.rows]
     description = {
         "name": about.name, "version": about.version, "title": about.title or about.task, "task": about.task,
         "licence": about.licence, **run.runtime,
@@ -133,35 +94,27 @@ def export_checkpoint(
         **({} if rho is None else {"score": score_entry(rho)}),
         "training": _training(run, cache), "figures": [row for row in figures if row["kind"] == "real"],
     }  # fmt: skip
-    shown = {"figures": [row for row in figures if row["kind"] == "real" or row["role"] == "left out"]}
-    return write_bundle(bundle, description, weights, write_card(about, description | shown, _data(cache)))
+    pictures = {
+        f"{one.rows[0]['case']}.png": one.picture
+        for one in measured
+        if one.picture is not None and one.rows[0]["role"] in LEFT_OUT
+    }
+    if calibration["fitted_on"] is not None:
+        pictures["calibration.png"] = calibration_picture(calibration)
+    card = write_card(about, {**description, "figures": figures}, _data(cache), sorted(pictures))
+    return write_bundle(bundle, description, weights, card, pictures)
 
 
-def _channel_sets(case: Case, channels: Sequence[str]) -> list[tuple[str, ...]]:
-    """All channels that the case has, and the required one alone."""
-    there = tuple(name for n, name in enumerate(channels) if n == 0 or case.image[n].any())
-    return list(dict.fromkeys([there, there[:1]]))
+def _stored(run: TrainedRun) -> TrainedRun:
+    """``run`` with its weights as the bundle holds them, float16: what is measured are the bundle's own answers."""
+    weights = {name: value.half() if value.is_floating_point() else value for name, value in run.weights.items()}
+    return replace(run, weights={name: value.to(run.weights[name].dtype) for name, value in weights.items()})
 
 
 def _measured(cache: CaseCache) -> list[Case]:
     """The cases left out, then the real ones fitted on, for comparison; never those of the calibration."""
     seen = [case for split in ("validate", "train") for case in cache.split(split) if case.kind == "real"]
     return [*cache.split("test"), *seen]
-
-
-def _calibration(evidence: list[Evidence], real_weight: float) -> dict:
-    if not evidence:
-        return {"scale": 1.0, "bias": 0.0, "fitted_on": None}
-    scale, bias = fit_scale_and_bias(evidence, real_weight)
-    kinds = Counter(case.kind for case in {case.case: case for case in evidence}.values())
-    whole = ", ".join(f"{count} {'made-up' if kind == 'synthetic' else kind}" for kind, count in sorted(kinds.items()))
-    return {
-        "scale": scale, "bias": bias,
-        "error": calibration_error(evidence, scale, bias),
-        "error_uncalibrated": calibration_error(evidence, 1.0, 0.0),
-        "reliability": reliability(evidence, scale, bias),
-        "fitted_on": f"{sum(kinds.values())} whole cases ({whole}), with all channels and with the first alone",
-    }  # fmt: skip
 
 
 def _plan(cache: CaseCache, tiles: Sequence[int]) -> dict:

@@ -127,6 +127,10 @@ def _export(arguments: list[str]) -> None:
     parser.add_argument("--bundle", type=Path, required=True, help="folder to write; its name is the model's")
     parser.add_argument("--about", type=Path, required=True, help="YAML file that describes the model")
     parser.add_argument("--caches", type=Path, nargs="+", help="instead of those the run was fitted on")
+    parser.add_argument(
+        "--fold", type=Path, nargs=2, action="append", default=[], metavar=("CHECKPOINT", "CACHE"),
+        help="a fit that was the same but left out the patients of the cache's split 'test'; several may be given",
+    )  # fmt: skip
     parser.add_argument("--real_weight", type=float, default=1.0, help="made-up cases one real case counts as")
     parser.add_argument("--tile", type=int, help="voxels per axis of one forward pass; otherwise those of a patch")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -141,6 +145,7 @@ def _export(arguments: list[str]) -> None:
         caches,
         options.bundle,
         about,
+        folds=[tuple(fold) for fold in options.fold],
         real_weight=options.real_weight,
         tile=options.tile,
         device=options.device,
