@@ -1,18 +1,10 @@
 """The page of the experiment on alpha and beta: means over patients, the winner, all rows kept."""
 
-import importlib.util
 import json
 
 import pytest
 
-
-@pytest.fixture
-def page(pytestconfig):
-    path = pytestconfig.rootpath / "training" / "experiments" / "alpha_beta_page.py"
-    specification = importlib.util.spec_from_file_location("alpha_beta_page", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+from LesionSegmentationTraining.experiments.alpha_beta_page import write_page
 
 
 def _row(network, case, patient, beta, index, precision=0.5, **more):
@@ -28,14 +20,14 @@ def _write(folder, network, rows):
     (folder / network / "figures.json").write_text(json.dumps({"calibration": None, "rows": rows}))
 
 
-def test_time_points_of_a_patient_are_averaged_first_and_settings_count_alike(page, tmp_path):
+def test_time_points_of_a_patient_are_averaged_first_and_settings_count_alike(tmp_path):
     _write(tmp_path, "ce", [
         _row("ce", "A-1", "A", 0.3, 0.2), _row("ce", "A-2", "A", 0.3, 0.4), _row("ce", "B", "B", 0.3, 0.9),
         _row("ce", "A-1", "A", 0.9, 0.1), _row("ce", "A-2", "A", 0.9, 0.1), _row("ce", "B", "B", 0.9, 0.1),
     ])  # fmt: skip
     _write(tmp_path, "tversky_0.3", [_row("tversky_0.3", "B", "B", 0.3, 0.5)])
     _write(tmp_path, "tversky_0.9", [_row("tversky_0.9", "B", "B", 0.9, 0.4)])
-    page.write_page(tmp_path, ["ce", "tversky_0.3", "tversky_0.9"], tmp_path / "out")
+    write_page(tmp_path, ["ce", "tversky_0.3", "tversky_0.9"], tmp_path / "out")
     found = json.loads((tmp_path / "out" / "alpha-beta.json").read_text())
     assert found["mean_tversky_real"] == {"ce": pytest.approx((0.6 + 0.1) / 2), "tversky": pytest.approx(0.45)}
     assert found["winner"] == "tversky"
@@ -43,9 +35,9 @@ def test_time_points_of_a_patient_are_averaged_first_and_settings_count_alike(pa
     assert (tmp_path / "out" / "alpha-beta.png").stat().st_size > 1000
 
 
-def test_an_empty_answer_where_there_are_lesions_has_precision_zero(page, tmp_path):
+def test_an_empty_answer_where_there_are_lesions_has_precision_zero(tmp_path):
     row = _row("ce", "A", "A", 0.5, 0.0, precision=None, expected_precision=0.4, expected_recall=0.5)
     _write(tmp_path, "ce", [row])
-    page.write_page(tmp_path, ["ce"], tmp_path / "out")
+    write_page(tmp_path, ["ce"], tmp_path / "out")
     mean = json.loads((tmp_path / "out" / "alpha-beta.json").read_text())["means"]["real"]["ce"]["0.5"]
     assert mean["precision"] == 0 and mean["precision_gap"] == pytest.approx(0.4)

@@ -1,6 +1,6 @@
 """A picture of made-up patients as they come out of ``prepare``: their FLAIR with the mask's outline, T1 and T2.
 
-python training/experiments/gallery.py --cache synthetic.safetensors --output docs/experiments/synthetic-patients.jpg
+python -m LesionSegmentationTraining.experiments.gallery --cache synthetic.safetensors --output gallery.jpg
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from LesionSegmentationTraining.patches import Case, open_caches
+from ..patches import Case, open_caches
 
 BRIGHTEST = {"flair": 2.2, "t1": 2.0, "t2": 3.5}
 

@@ -1,9 +1,8 @@
 """How should alpha and beta act: as a level of one network's score, or as weights of one network's training each?
 
-    python training/experiments/alpha_beta.py fit --cache synthetic.safetensors --runs RUNS
-    python training/experiments/alpha_beta.py measure --cache synthetic.safetensors --test real.safetensors \
-        test.safetensors --runs RUNS
-    python training/experiments/alpha_beta.py publish --runs RUNS --output docs/experiments
+    python -m LesionSegmentationTraining.experiments.alpha_beta fit --cache synthetic.safetensors --runs RUNS
+    python -m ... measure --cache synthetic.safetensors --test real.safetensors test.safetensors --runs RUNS
+    python -m ... publish --runs RUNS --output docs/experiments
 
 Every network has the same form, data, seed and number of steps; only the loss differs (:data:`NETWORKS`). All learn
 from made-up patients alone, so that every real patient is left out of all of them. Posteriors are calibrated on the
@@ -27,19 +26,18 @@ from LesionSegmentationLib.engine.agreement import overlap_figures
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.probability_map import ProbabilityMap
-from LesionSegmentationTraining.evaluation.case_logits import calibrated_probability, case_maps, case_score
-from LesionSegmentationTraining.evaluation.score_figures import average_precision
-from LesionSegmentationTraining.export.calibration import fit_scale_and_bias
-from LesionSegmentationTraining.export.evidence import gather
-from LesionSegmentationTraining.export.floor import choose_floor
-from LesionSegmentationTraining.fitting.trained_run import load_run
-from LesionSegmentationTraining.patches import open_caches
 
-sys.path.insert(0, str(Path(__file__).parent))
-from alpha_beta_page import write_page
+from ..evaluation.case_logits import calibrated_probability, case_maps, case_score
+from ..evaluation.score_figures import average_precision
+from ..export.calibration import fit_scale_and_bias
+from ..export.evidence import gather
+from ..export.floor import choose_floor
+from ..fitting.trained_run import load_run
+from ..patches import open_caches
+from .alpha_beta_page import write_page
 
 BETAS = (0.3, 0.5, 0.7, 0.9)
-CONFIG = Path(__file__).parents[1] / "configs" / "ms-flair-fit.yaml"
+CONFIG = Path(__file__).parents[2] / "configs" / "ms-flair-fit.yaml"
 FEATURES = [16, 32, 64, 128]
 STEPS = 1200
 TILE = (96, 96, 96)

@@ -1,0 +1,1 @@
+"""Experiments that settled how the model is made, and the pictures of them; each a command of its own."""
