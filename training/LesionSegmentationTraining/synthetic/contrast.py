@@ -84,8 +84,8 @@ TIED = (("lateral_ventricle", "third_and_fourth_ventricle", "csf"), ("cortex", "
 def flair_contrast(rng: np.random.Generator) -> Contrast:
     """FLAIR: fluid dark, lesions about as bright as cortex or brighter, from subtle to strong."""
     mean = _means(rng, FLAIR)
-    above_cortex = float(np.exp(rng.uniform(np.log(0.03), np.log(0.9))))
-    return Contrast(mean, _texture(rng), max(0.25, float(mean[INDEX["cortex"]]) - 1 + above_cortex))
+    above_cortex = float(np.exp(rng.uniform(np.log(0.06), np.log(0.9))))
+    return Contrast(mean, _texture(rng), max(0.28, float(mean[INDEX["cortex"]]) - 1 + above_cortex))
 
 
 def t1_contrast(rng: np.random.Generator) -> Contrast:

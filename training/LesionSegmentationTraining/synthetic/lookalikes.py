@@ -6,11 +6,16 @@ import numpy as np
 from scipy import ndimage
 
 from . import acquisition
-from .anatomy import INDEX, lookup
+from .anatomy import INDEX, Anatomy, lookup
+
+# voxels of a label map that one value of the limbic weight stands for, per axis
+LIMBIC_STEP = 4
 
 
-def lookalikes(rng, tissue, like) -> np.ndarray:
-    """Brightness that is not lesion: ventricular rims and caps, septum, fluid that flows, blotchy white matter."""
+def lookalikes(rng, tissue, limbic, like) -> np.ndarray:
+    """Brightness that is not lesion: ventricular rims and caps, septum, fluid that flows, blotchy white matter, limbic
+    cortex. ``limbic``: :func:`limbic_weight` on the grid of ``tissue``.
+    """
     extra = np.zeros(tissue.shape, np.float32)
     white = tissue == INDEX["white_matter"]
     ventricle = (tissue == INDEX["lateral_ventricle"]).astype(np.float32)
@@ -27,7 +32,9 @@ def lookalikes(rng, tissue, like) -> np.ndarray:
     fluid = lookup(tuple(INDEX[n] for n in ("csf", "third_and_fourth_ventricle")))[tissue]
     spots = acquisition.smooth_field(rng, tissue.shape, rng.uniform(2, 6))
     extra += fluid * np.clip(spots - rng.uniform(0.8, 2.5), 0, 2) * rng.uniform(0, 0.6)
-    # insula, cingulate, hippocampus, the grey matter around the aqueduct: brighter than other grey matter on FLAIR
+    cortex = tissue == INDEX["cortex"]
+    extra += cortex * limbic * (rng.random() < 0.8) * rng.uniform(0, 0.3) * like.mean[INDEX["cortex"]]
+    # any region of grey matter may be brighter than the rest of it
     grey = lookup(tuple(INDEX[n] for n in ("cortex", "hippocampus_amygdala", "brain_stem", "cerebellar_cortex")))[
         tissue
     ]
@@ -38,6 +45,23 @@ def lookalikes(rng, tissue, like) -> np.ndarray:
     above_white = like.mean[INDEX["cortex"]] - like.mean[INDEX["white_matter"]]
     extra += _claustrum(tissue) * rng.uniform(0.3, 1.0) * above_white
     return extra
+
+
+def limbic_weight(anatomy: Anatomy) -> np.ndarray:
+    """Where cortex is brighter than elsewhere on FLAIR, insula and cingulate gyrus: 0..1, float32.
+
+    On the label map's own grid, one value for :data:`LIMBIC_STEP` voxels; by the place in MNI152, so about right.
+    """
+    coarse = np.stack(
+        np.meshgrid(*(np.arange(0, size, LIMBIC_STEP) for size in anatomy.tissue.shape), indexing="ij"), -1
+    )
+    to_mni = anatomy.to_mni @ anatomy.affine
+    x, y, z = np.moveaxis(coarse @ to_mni[:3, :3].T + to_mni[:3, 3], -1, 0)
+    insula = np.exp(-(((np.abs(x) - 38) / 9) ** 2) - ((y - 4) / 16) ** 2 - ((z - 2) / 12) ** 2)
+    # an arch over the corpus callosum, beside the midline
+    arch = np.sqrt((y / 40) ** 2 + ((z - 8) / 27) ** 2)
+    cingulate = np.exp(-((x / 9) ** 2) - ((arch - 1) / 0.3) ** 2) * (z > -12)
+    return np.maximum(insula, cingulate).astype(np.float32)
 
 
 def _claustrum(tissue) -> np.ndarray:

@@ -18,7 +18,7 @@ from LesionSegmentationLib.engine.bridge import to_array, to_tensor
 from . import acquisition, contrast
 from .anatomy import BRAIN, INDEX, WHITE, Anatomy, lookup
 from .lesion_shapes import LesionShapes, draw_lesions
-from .lookalikes import lookalikes
+from .lookalikes import LIMBIC_STEP, limbic_weight, lookalikes
 
 SHAPE = (192, 232, 208)
 
@@ -57,9 +57,10 @@ def synthesise(
     if load_ml is None:
         load_ml = 0.0 if rng.random() < 0.12 else float(np.exp(rng.uniform(np.log(0.1), np.log(60))))
     stripped = bool(rng.random() < 0.5) if stripped is None else stripped
-    tissue, level, number = _deform(rng, anatomy, shapes, single, load_ml, shape, largest_turn=3 if ordinary else 15)
+    largest_turn = 3 if ordinary else 15
+    tissue, level, number, limbic = _deform(rng, anatomy, shapes, single, load_ml, shape, largest_turn)
     crop = _head_box(rng, tissue, stripped)
-    tissue, level, number = tissue[crop], level[crop], number[crop]
+    tissue, level, number, limbic = tissue[crop], level[crop], number[crop], limbic[crop]
     fraction = _soft_lesions(rng, tissue, level, load_ml)
     mask = _drawn(rng, fraction)
     keep = _field_of_view(rng, tissue, mask) if stripped else None
@@ -67,7 +68,7 @@ def synthesise(
     flair_like = contrast.random_contrast(rng) if kind == "random" else contrast.flair_contrast(rng)
     gain = _lesion_gain(rng, number)
     core = _core(rng, fraction)
-    flair = _tissue_image(rng, tissue, flair_like) + lookalikes(rng, tissue, flair_like)
+    flair = _tissue_image(rng, tissue, flair_like) + lookalikes(rng, tissue, limbic, flair_like)
     flair = _add_lesions(rng, flair, fraction, gain * flair_like.lesion * (1 - core), flair_like)
     images = {"flair": _acquire(rng, flair, ordinary)}
     for name, like in (("t1", contrast.t1_contrast(rng)), ("t2", contrast.t2_contrast(rng))):
@@ -84,7 +85,7 @@ def synthesise(
 
 
 def _deform(rng, anatomy, shapes, single, load_ml, shape, largest_turn):
-    """Tissue, smooth lesion level and lesion numbers on the patient's own grid, all through one resampling."""
+    """Tissue, smooth lesion level, lesion numbers and limbic weight on the patient's own grid, by one deformation."""
     affine = _random_affine(rng, largest_turn)
     centre = np.argwhere(anatomy.is_in(BRAIN)[::4, ::4, ::4]).mean(axis=0) * 4
     axes = [torch.arange(size, dtype=torch.float32) - (size - 1) / 2 for size in shape]
@@ -97,8 +98,9 @@ def _deform(rng, anatomy, shapes, single, load_ml, shape, largest_turn):
         grid[..., axis] += to_tensor(bend.astype(np.float32))
     at = grid @ to_tensor(affine.T.astype(np.float32)) + to_tensor(centre.astype(np.float32))
     tissue = to_array(_sample(to_tensor(anatomy.tissue), at, "nearest").to(torch.uint8))
+    limbic = to_array(_sample(to_tensor(limbic_weight(anatomy)), at / LIMBIC_STEP, "bilinear"))
     if load_ml == 0:
-        return tissue, np.zeros(shape, np.float32), np.zeros(shape, np.int16)
+        return tissue, np.zeros(shape, np.float32), np.zeros(shape, np.int16), limbic
     to_grid = np.linalg.inv(shapes.affine) @ anatomy.to_mni @ anatomy.affine
     # a fixed wanted load in this head is another one on the atlas grid
     scale = abs(np.linalg.det(to_grid[:3, :3])) * abs(np.linalg.det(affine))
@@ -108,7 +110,7 @@ def _deform(rng, anatomy, shapes, single, load_ml, shape, largest_turn):
     number = ndimage.grey_dilation(drawn, size=(5, 5, 5))
     level = to_array(_sample(to_tensor(level), at, "bilinear"))
     number = to_array(_sample(to_tensor(number), at, "nearest").to(torch.int16))
-    return tissue, level, number
+    return tissue, level, number, limbic
 
 
 def _random_affine(rng, largest_turn: float) -> np.ndarray:
