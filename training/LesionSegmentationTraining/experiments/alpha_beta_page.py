@@ -83,7 +83,8 @@ def _tables(scores: dict, means: dict, rows: list[dict]) -> str:
     lines.append("|---" * 6 + "|")
     for row in sorted((row for row in rows if row["kind"] == "real"), key=lambda row: (row["case"], row["way"])):
         said = [
-            f"{row[name] or 0:.2f}" + (f" ({row['expected_' + name]:.2f})" if f"expected_{name}" in row else "")
+            f"{row[name] or 0:.2f}"
+            + (f" ({row['expected_' + name]:.2f})" if row.get(f"expected_{name}") is not None else "")
             for name in ("precision", "recall")
         ]
         lines.append(f"| {row['case']} | {row['way']} | {row['beta']} | {row['dice']:.2f} | {said[0]} | {said[1]} |")

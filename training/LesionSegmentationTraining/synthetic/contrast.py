@@ -82,10 +82,14 @@ TIED = (("lateral_ventricle", "third_and_fourth_ventricle", "csf"), ("cortex", "
 
 
 def flair_contrast(rng: np.random.Generator) -> Contrast:
-    """FLAIR: fluid dark, lesions about as bright as cortex or brighter, from subtle to strong."""
+    """FLAIR: fluid dark, lesions brighter than cortex where they are fully lesion; their soft borders are not.
+
+    A reader draws what stands out: the mean over drawn lesions of three real patients was 1.33 to 1.65 times white
+    matter, and half of a lesion's voxels lie on its border.
+    """
     mean = _means(rng, FLAIR)
-    above_cortex = float(np.exp(rng.uniform(np.log(0.06), np.log(0.9))))
-    return Contrast(mean, _texture(rng), max(0.28, float(mean[INDEX["cortex"]]) - 1 + above_cortex))
+    above_cortex = float(np.exp(rng.uniform(np.log(0.2), np.log(1.0))))
+    return Contrast(mean, _texture(rng), max(0.45, float(mean[INDEX["cortex"]]) - 1 + above_cortex))
 
 
 def t1_contrast(rng: np.random.Generator) -> Contrast:

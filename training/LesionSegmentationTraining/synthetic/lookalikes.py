@@ -39,7 +39,7 @@ def lookalikes(rng, tissue, limbic, like) -> np.ndarray:
         tissue
     ]
     regions = np.clip(acquisition.smooth_field(rng, tissue.shape, rng.uniform(12, 35)), 0, 2)
-    extra += grey * regions * rng.uniform(0, 0.25) * like.mean[INDEX["cortex"]]
+    extra += grey * regions * rng.uniform(0, 0.15) * like.mean[INDEX["cortex"]]
     blotches = np.clip(acquisition.smooth_field(rng, tissue.shape, rng.uniform(5, 12)) - 0.8, 0, 2)
     extra += white * blotches * rng.uniform(0, 0.12) * like.lesion
     above_white = like.mean[INDEX["cortex"]] - like.mean[INDEX["white_matter"]]

@@ -219,7 +219,7 @@ def _tissue_image(rng, tissue, like) -> np.ndarray:
 def _lesion_gain(rng, number) -> np.ndarray:
     """How strong each lesion is among those of its patient, around 1, per voxel."""
     highest = int(number.max()) if number.size else 0
-    gains = np.clip(rng.normal(1.0, 0.3, highest + 1), 0.45, 1.7)
+    gains = np.clip(rng.normal(1.0, 0.25, highest + 1), 0.6, 1.6)
     gains[0] = 1
     return gains.astype(np.float32)[number]
 
