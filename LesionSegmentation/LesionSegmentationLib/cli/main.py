@@ -10,7 +10,7 @@ import sys
 import traceback
 
 from ..engine.errors import InputError
-from . import evaluate, models, retune, segment
+from . import evaluate, follow_up, models, retune, segment
 from .report import command as report
 
 EPILOG = "Research use, not a medical device."
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (segment, retune, report, evaluate, models):
+    for command in (segment, retune, follow_up, report, evaluate, models):
         subparser = command.add_parser(subparsers)
         subparser.epilog = EPILOG
         subparser.add_argument("--debug", action="store_true", help="show the traceback of a failure")

@@ -11,6 +11,8 @@ STAGES = {
     "prepare": "Preparing the images",
     "predict": "Running the network",
     "restore": "Returning to the image's grid",
+    "register": "Registering the two heads",
+    "resample": "Moving both halfway",
     "curve": "Making the operating curve",
     "write": "Writing the results",
 }
