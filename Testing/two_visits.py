@@ -63,7 +63,7 @@ def lesion_probability(places, lesions):
 
 
 def visit(time, motion=None, geometry=UPRIGHT, lesions=None, provenance=None, floor=(), seed=None):
-    """Return the TimePoint of ``time`` (0 or 1) with the head moved by ``motion`` (head mm -> RAS mm) on ``geometry``."""
+    """Return the TimePoint of ``time`` (0, 1), the head moved by ``motion`` (head mm -> RAS mm), on ``geometry``."""
     lesions = LESIONS if lesions is None else lesions
     placed = [(place, radii[time]) for place, *radii in lesions.values()]
     back = np.linalg.inv(np.eye(4) if motion is None else motion)

@@ -33,10 +33,10 @@ _SEED = 20  # 0 would mean the time of day
 _BINS = 32
 _START_TURN_DEGREES = 20
 _STARTS_TRIED = 3
-# (shrink factor of the 2 mm image, smoothing in mm, first step in mm, share of the voxels looked at)
-_COARSE = ((4, 4.0, 4.0, 1.0),)
-_FINE = ((2, 2.0, 1.0, 0.6), (1, 0.0, 0.4, 0.25))
-_ITERATIONS = 120
+_VOXELS_LOOKED_AT = 40_000
+# (shrink factor of the 2 mm image, smoothing in mm, longest step in mm, steps)
+_COARSE = ((4, 4.0, 4.0, 40),)
+_FINE = ((2, 2.0, 1.0, 40), (1, 0.0, 0.4, 12))
 _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -159,11 +159,12 @@ class _Search:
     def __init__(self, fixed, moving, progress, cancelled):
         self._progress, self._cancelled = progress, cancelled
         self._fixed, self._moving = to_sitk(fixed.volume), to_sitk(moving.volume)
+        self._voxels = int(fixed.inside.sum())
         self._mask = to_sitk(Volume(fixed.inside.astype(np.uint8), fixed.volume.geometry, "head"))
 
     def cost(self, transform) -> float:
         """How bad a transform is at 4 mm; where the two images do not even meet, as bad as can be."""
-        method = self._method(shrink=2, smoothing=2.0, share=1.0)
+        method = self._method(shrink=2, smoothing=2.0)
         method.SetInitialTransform(transform)
         try:
             return method.MetricEvaluate(self._fixed, self._moving)
@@ -179,15 +180,20 @@ class _Search:
         return transform
 
     def _run_level(self, start, level, begin, share):
-        shrink, smoothing, first_step, voxels = level
-        method = self._method(shrink, smoothing, voxels)
+        shrink, smoothing, longest_step, steps = level
+        method = self._method(shrink, smoothing)
         transform = SimpleITK.Euler3DTransform(start)
         method.SetInitialTransform(transform, inPlace=True)
-        method.SetOptimizerAsRegularStepGradientDescent(first_step, 0.01, _ITERATIONS, relaxationFactor=0.6)
+        method.SetOptimizerAsConjugateGradientLineSearch(
+            learningRate=1.0,
+            numberOfIterations=steps,
+            estimateLearningRate=method.EachIteration,
+            maximumStepSizeInPhysicalUnits=longest_step,
+        )
         method.SetOptimizerScalesFromPhysicalShift()
 
         def at_iteration():
-            self._progress(begin + share * min(1.0, method.GetOptimizerIteration() / _ITERATIONS))
+            self._progress(begin + share * min(1.0, method.GetOptimizerIteration() / steps))
             if self._cancelled():
                 method.StopRegistration()
 
@@ -202,11 +208,12 @@ class _Search:
             raise Cancelled
         return transform
 
-    def _method(self, shrink, smoothing, share):
+    def _method(self, shrink, smoothing):
         method = SimpleITK.ImageRegistrationMethod()
-        method.SetNumberOfThreads(1)
+        method.SetNumberOfWorkUnits(1)
         method.SetMetricAsMattesMutualInformation(_BINS)
         method.SetMetricFixedMask(self._mask)
+        share = _VOXELS_LOOKED_AT * shrink**3 / self._voxels
         if share < 1:
             method.SetMetricSamplingStrategy(method.RANDOM)
             method.SetMetricSamplingPercentage(share, _SEED)

@@ -3,6 +3,8 @@
 One JSON object a line on standard input:
     {"command": "segment", "id": "1", "inputs": {"flair": path, "t1": path}, "reference": "flair",
      "model": name or folder, "device": "auto", "output": folder}
+    {"command": "follow-up", "id": "2", "earlier": {"image": path, "map": folder, "drawn": bool}, "later": {...},
+     "output": folder}
     {"command": "cancel", "id": "1"}
     {"command": "stop"}
 
@@ -14,9 +16,10 @@ One JSON object a line on standard output, and nothing else there:
     {"event": "cancelled", "id"}
     {"event": "failed", "id", "error": one sentence, "kind": "input"|"internal", "log": traceback|null}
 
-The stages are read, prepare, predict, restore, curve and write; ``seconds_left`` is that of the stage. Jobs run one
-after the other, the network of the last one stays loaded. A cancel is answered within one patch. The output folder (see
-``job_folder``) appears when it is whole. The worker ends when told, when its standard input closes, or when its parent
+The stages are read, prepare, predict, restore, curve and write, of a follow-up read, register, resample and write;
+``seconds_left`` is that of the stage. Jobs run one after the other, the network of the last one stays loaded. A cancel
+is answered within one patch. The output folder (see ``job_folder`` and ``alignment_folder``) appears when it is whole.
+The worker ends when told, when its standard input closes, or when its parent
 is gone; what is not finished then is cancelled.
 """
 
@@ -33,21 +36,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
+from .alignment_folder import load_map, write_alignment
 from .bundle import Bundle, find_bundle
 from .device import describe_devices
 from .errors import Cancelled, InputError
+from .follow_up_alignment import TimePoint, align
 from .job_folder import check_job_folder, write_job
 from .operating_curve import OperatingCurve
 from .output_folder import output_folder
 from .process import process
 from .provenance import versions
 from .study import read_study
+from .volume import read_volume
 
 _PARENT_CHECK_SECONDS = 1.0
+_NOUNS = {"segment": "segmentation", "follow-up": "comparison"}
 
 
 class Job:
-    """One segment command. ``cancelled`` is set from the thread that listens, and looked at by the one that works."""
+    """One command to work on. ``cancelled`` is set from the thread that listens, and looked at by the one that works."""
 
     def __init__(self, command: dict):
         self.id = command.get("id")
@@ -99,14 +106,14 @@ class Worker:
 
     def _obey(self, command: dict) -> None:
         kind = command.get("command")
-        if kind == "segment":
+        if kind in ("segment", "follow-up"):
             self._accept(Job(command))
         elif kind == "cancel":
             self._cancel(command.get("id"))
         elif kind == "stop":
             self.stop()
         else:
-            unknown = _failed(f"The command '{kind}' is unknown; use segment, cancel or stop.")
+            unknown = _failed(f"The command '{kind}' is unknown; use segment, follow-up, cancel or stop.")
             self._say(**unknown, id=command.get("id"))
 
     def _accept(self, job: Job) -> None:
@@ -152,7 +159,7 @@ class Worker:
     def _finish(self, job: Job) -> None:
         """Do one job; whatever happens to it, the worker lives on."""
         try:
-            last = self._segment(job)
+            last = self._follow_up(job) if job.command["command"] == "follow-up" else self._segment(job)
         except Cancelled:
             last = {"event": "cancelled"}
         except InputError as error:
@@ -160,7 +167,9 @@ class Worker:
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(".:")
             last = _failed(
-                f"The segmentation failed inside the program ({reason}).", "internal", traceback.format_exc()
+                f"The {_NOUNS[job.command['command']]} failed inside the program ({reason}).",
+                "internal",
+                traceback.format_exc(),
             )
         with self._changed:
             self._running = None  # from here on the id is free again
@@ -169,7 +178,7 @@ class Worker:
     def _segment(self, job: Job) -> dict:
         """Do the work of one job and return its event ``done``."""
         start = time.perf_counter()
-        command = _checked(job.command)
+        command = _checked(job.command, inputs=dict, model=str, output=str)
         progress = _Progress(lambda **values: self._say("progress", id=job.id, **values))
 
         def cancelled() -> bool:
@@ -201,6 +210,28 @@ class Worker:
             progress("write", 1.0)
         seconds = round(time.perf_counter() - start, 3)
         return {"event": "done", "output": str(folder), "seconds": seconds, "device": found.provenance.get("device")}
+
+    def _follow_up(self, job: Job) -> dict:
+        """Align the two studies of one job and return its event ``done``."""
+        start = time.perf_counter()
+        command = _checked(job.command, earlier=dict, later=dict, output=str)
+        progress = _Progress(lambda **values: self._say("progress", id=job.id, **values))
+        folder = Path(command["output"]).absolute()
+        if folder.exists():
+            raise InputError(f"The output folder '{folder.name}' is there already; choose a new one.")
+        with output_folder(folder.parent):
+            progress("read", 0.0)
+            points = [_time_point(command[word]) for word in ("earlier", "later")]
+            pair = align(*points, progress, lambda: job.cancelled.is_set() or self._stopping.is_set())
+            progress("write", 0.0)
+            write_alignment(folder, pair)
+            progress("write", 1.0)
+        return {
+            "event": "done",
+            "output": str(folder),
+            "seconds": round(time.perf_counter() - start, 3),
+            "device": "cpu",
+        }
 
     def _network(self, bundle: Bundle):
         """The bundle's network, kept from the last job when it is the same."""
@@ -242,11 +273,18 @@ def _failed(error: str, kind: str = "input", log: str | None = None) -> dict:
     return {"event": "failed", "error": error, "kind": kind, "log": log}
 
 
-def _checked(command: dict) -> dict:
-    for field, kind in (("inputs", dict), ("model", str), ("output", str)):
+def _checked(command: dict, **fields: type) -> dict:
+    for field, kind in fields.items():
         if not isinstance(command.get(field), kind) or not command[field]:
             raise InputError(f"The job {command.get('id')} has no '{field}'; give it one.")
     return command
+
+
+def _time_point(entry: dict) -> TimePoint:
+    try:
+        return TimePoint(read_volume(entry["image"]), load_map(Path(entry["map"])), bool(entry.get("drawn")))
+    except (OSError, KeyError, TypeError) as error:
+        raise InputError("A study of the follow-up was not handed over whole; compare the studies again.") from error
 
 
 def _own_standard_output() -> TextIO:

@@ -63,11 +63,11 @@ class WorkerClient:
 
     def segment(self, job: dict) -> str:
         """Send a segment command (see ``worker``), starting the process if need be; returns the job's id."""
-        self.start()
-        identifier = str(job.get("id") or uuid.uuid4().hex)
-        self._open.add(identifier)
-        self._worker.send({**job, "command": "segment", "id": identifier})
-        return identifier
+        return self._begin({**job, "command": "segment"})
+
+    def follow_up(self, job: dict) -> str:
+        """Send a follow-up command in the same way."""
+        return self._begin({**job, "command": "follow-up"})
 
     def cancel(self, identifier: str) -> None:
         """Ask for the job to be given up; the event ``cancelled`` follows unless the job was over before."""
@@ -96,6 +96,13 @@ class WorkerClient:
         if self._worker is not None:
             self._worker.close(seconds)
             self._late = self.poll()
+
+    def _begin(self, job: dict) -> str:
+        self.start()
+        identifier = str(job.get("id") or uuid.uuid4().hex)
+        self._open.add(identifier)
+        self._worker.send({**job, "id": identifier})
+        return identifier
 
     def _ending(self, event: dict) -> list[dict]:
         """What follows from the end of the process for the jobs that were open."""
