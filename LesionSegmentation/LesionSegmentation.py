@@ -49,15 +49,22 @@ class LesionSegmentationParameterNode:
     """The panel's settings, saved with the scene.
 
     balance: the slider, log2(beta / alpha). minimumVolumeMl: smallest lesion shown. segmentation: the last result.
+    earlierSegmentation, laterSegmentation: what a follow-up compares; changeMl, changePercent, newMl: what counts there
+    as grown or shrunk, and as new or gone (engine.lesion_changes.ChangeLimit).
     """
 
     flairVolume: vtkMRMLScalarVolumeNode
     t1Volume: vtkMRMLScalarVolumeNode
     t2Volume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
+    earlierSegmentation: vtkMRMLSegmentationNode
+    laterSegmentation: vtkMRMLSegmentationNode
     model: str = ""
     balance: Annotated[float, WithinRange(-5.0, 5.0)] = 0.0
     minimumVolumeMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.0
+    changeMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.05
+    changePercent: Annotated[float, WithinRange(0.0, 1000.0)] = 25.0
+    newMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.014
 
 
 class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -68,9 +75,11 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         VTKObservationMixin.__init__(self)
         self.logic = None
         self.panel = None
+        self.followUp = None
         self._parameterNode = None
 
     def setup(self):
+        from LesionSegmentationLib.gui.follow_up_section import FollowUpSection
         from LesionSegmentationLib.gui.panel import Panel
         from LesionSegmentationLib.scene.terminology import loadTerminology
 
@@ -83,6 +92,10 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.panel = Panel(
             slicer.util.childWidgetVariables(uiWidget), self.logic, self.resourcePath("requirements.txt")
         )
+        followUpWidget = slicer.util.loadUI(self.resourcePath("UI/FollowUpSection.ui"))
+        self.panel.ui.followUpButton.layout().addWidget(followUpWidget)
+        followUpWidget.setMRMLScene(slicer.mrmlScene)
+        self.followUp = FollowUpSection(slicer.util.childWidgetVariables(followUpWidget), self.logic)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.initializeParameterNode()
@@ -91,6 +104,7 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         if self.panel is not None:  # None when setup failed
             self.setParameterNode(None)
             self.panel.abandon()
+            self.followUp.abandon()
             self.logic.close()
         self.removeObservers()
 
@@ -103,6 +117,7 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
     def onSceneStartClose(self, caller, event):
         self.setParameterNode(None)
         self.panel.abandon()
+        self.followUp.abandon()
 
     def onSceneEndClose(self, caller, event):
         self.initializeParameterNode()
@@ -111,14 +126,16 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.setParameterNode(self.logic.getParameterNode())
 
     def setParameterNode(self, parameterNode):
-        if self._parameterNode is not None:
-            self.removeObserver(
-                self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.panel.onParametersChanged
-            )
+        sections = [self.panel, self.followUp]
+        for section in sections:
+            if self._parameterNode is not None:
+                node = self._parameterNode.parameterNode
+                self.removeObserver(node, vtk.vtkCommand.ModifiedEvent, section.onParametersChanged)
+            section.setParameterNode(parameterNode)
         self._parameterNode = parameterNode
-        self.panel.setParameterNode(parameterNode)
         if parameterNode is not None:
-            self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.panel.onParametersChanged)
+            for section in sections:
+                self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, section.onParametersChanged)
 
 
 class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
@@ -127,6 +144,8 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
     def __init__(self):
         ScriptedLoadableModuleLogic.__init__(self)
         self._worker = None
+        self._results = []
+        self._sideBySide = None
 
     def getParameterNode(self):
         return LesionSegmentationParameterNode(super().getParameterNode())
@@ -158,7 +177,7 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
             result = LesionSegmentation.LesionSegmentationLogic().process(slicer.util.getNode("FLAIR"))
             print(len(result.lesions), result.segmentationNode.GetName())
         """
-        from LesionSegmentationLib.engine.errors import Cancelled, InputError
+        from LesionSegmentationLib.engine.errors import InputError
         from LesionSegmentationLib.gui.model_choice import installedModels
         from LesionSegmentationLib.scene.segmentation_run import SegmentationRun
 
@@ -172,6 +191,82 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         run = SegmentationRun(self.worker(), nodes, model, device)
         if not waitForCompletion:
             return run
+        self._waitFor(run)
+        result = self.resultOf(run)
+        result.show(alpha, beta, minimumVolumeMl)
+        return result
+
+    def resultOf(self, run):
+        """Put the result of a finished run into the scene; returns the LesionResult."""
+        from LesionSegmentationLib.scene.lesion_result import LesionResult
+
+        result = LesionResult(slicer.mrmlScene, run.referenceNode, run.probabilityMap, run.tree)
+        self._results = [other for other in self._results if other.inScene] + [result]
+        return result
+
+    def resultBehind(self, segmentationNode):
+        """The LesionResult that a segmentation node shows, None where this logic did not make it."""
+        return next((one for one in self._results if one.inScene and one.segmentationNode is segmentationNode), None)
+
+    def followUp(self, earlier, later, alpha=0.5, beta=0.5, limit=None, minimumVolumeMl=0.0, waitForCompletion=True):
+        """Compare two studies of one patient: lay the heads on each other and say what became of each lesion.
+
+        earlier, later: segmentation nodes, or LesionResults of :meth:`process`. Where this logic made them their
+        probabilities are compared, with hand edits on top, at one common level for alpha and beta; other segmentations
+        as they are drawn. limit: an engine.lesion_changes.ChangeLimit, what counts as a change. minimumVolumeMl: what
+        is smaller at both times is left out.
+
+        Returns a FollowUpResult, whose ``show(alpha, beta)`` gives any other setting and ``write(folder)`` the files;
+        look at ``result.followUp.warning`` before you use it. Without waitForCompletion the FollowUpRun, to be polled
+        and then given to :meth:`followUpResultOf`. Raises like :meth:`process`. Example::
+
+            result = logic.followUp(slicer.util.getNode("2024 lesions"), slicer.util.getNode("2025 lesions"))
+            print(result.followUp.warning or result.followUp.summary())
+            logic.showSideBySide(result)
+        """
+        from LesionSegmentationLib.engine.errors import InputError
+        from LesionSegmentationLib.scene.follow_up_run import FollowUpRun, studyOf
+
+        nodes = [getattr(one, "segmentationNode", one) for one in (earlier, later)]
+        if None in nodes:
+            raise InputError(_("Choose the segmentation of the earlier and that of the later study."))
+        if nodes[0] is nodes[1]:
+            raise InputError(_("The earlier and the later segmentation are the same; choose two studies."))
+        run = FollowUpRun(self.worker(), *(studyOf(node, self.resultBehind(node)) for node in nodes))
+        if not waitForCompletion:
+            return run
+        self._waitFor(run)
+        result = self.followUpResultOf(run)
+        result.show(alpha, beta, limit, minimumVolumeMl)
+        return result
+
+    def followUpResultOf(self, run):
+        """Put the result of a finished FollowUpRun into the scene, to be shown; returns the FollowUpResult."""
+        from LesionSegmentationLib.scene.follow_up_result import FollowUpResult
+
+        return FollowUpResult(slicer.mrmlScene, run.pair, *(study.referenceNode for study in run.studies))
+
+    def showSideBySide(self, result, ras=None):
+        """Show a FollowUpResult in two linked rows of slice views, at ``ras`` (halfway space, mm) where given.
+
+        Slicer's layout menu brings the other views back.
+        """
+        from LesionSegmentationLib.scene.side_by_side import SideBySide
+
+        if self._sideBySide is None or self._sideBySide.result is not result:
+            self._leaveSideBySide()
+            self._sideBySide = SideBySide(slicer.app.applicationLogic(), result)
+        self._sideBySide.show(ras)
+
+    def _leaveSideBySide(self):
+        if self._sideBySide is not None:
+            self._sideBySide.release()
+            self._sideBySide = None
+
+    def _waitFor(self, run):
+        """Keep the application alive until a run has ended; raises what it failed with."""
+        from LesionSegmentationLib.engine.errors import Cancelled
+
         try:
             while run.state == "running":
                 run.poll()
@@ -183,15 +278,6 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         run.raiseFailure()
         if run.state == "cancelled":
             raise Cancelled()
-        result = self.resultOf(run)
-        result.show(alpha, beta, minimumVolumeMl)
-        return result
-
-    def resultOf(self, run):
-        """Put the result of a finished run into the scene; returns the LesionResult."""
-        from LesionSegmentationLib.scene.lesion_result import LesionResult
-
-        return LesionResult(slicer.mrmlScene, run.referenceNode, run.probabilityMap, run.tree)
 
     def worker(self):
         """The worker process, started when first needed and kept: the network stays loaded between runs."""
@@ -204,7 +290,8 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         return self._worker
 
     def close(self):
-        """End the worker process."""
+        """End the worker process, and what follows the views."""
+        self._leaveSideBySide()
         if self._worker is not None:
             self._worker.close()
             self._worker = None

@@ -54,7 +54,7 @@ _NOUNS = {"segment": "segmentation", "follow-up": "comparison"}
 
 
 class Job:
-    """One command to work on. ``cancelled`` is set from the thread that listens, and looked at by the one that works."""
+    """A command to work on. ``cancelled`` is set from the thread that listens, and looked at by the one that works."""
 
     def __init__(self, command: dict):
         self.id = command.get("id")

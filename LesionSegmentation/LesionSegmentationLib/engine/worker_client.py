@@ -41,6 +41,7 @@ class WorkerClient:
         self._worker: _Connection | None = None
         self._open: set[str] = set()
         self._late: list[dict] = []
+        self._forgotten: set[str] = set()
 
     def __enter__(self) -> WorkerClient:
         return self
@@ -74,8 +75,23 @@ class WorkerClient:
         if self._worker is not None:
             self._worker.send({"command": "cancel", "id": identifier})
 
-    def poll(self) -> list[dict]:
-        """Return what the worker said since the last call, without waiting."""
+    def forget(self, identifier: str) -> None:
+        """Cancel the job and report nothing more of it."""
+        self.cancel(identifier)
+        self._forgotten.add(identifier)
+
+    def poll(self, identifier: str | None = None) -> list[dict]:
+        """Return what the worker said since the last call, without waiting.
+
+        With the ``identifier`` of a job: what concerns it or no job at all; the rest waits for the others to ask.
+        """
+        events = [event for event in self._heard() if event.get("id") not in self._forgotten]
+        if identifier is not None:
+            self._late = [event for event in events if event.get("id") not in (None, identifier)]
+            events = [event for event in events if event.get("id") in (None, identifier)]
+        return events
+
+    def _heard(self) -> list[dict]:
         events, self._late = self._late, []
         while self._worker is not None:
             try:

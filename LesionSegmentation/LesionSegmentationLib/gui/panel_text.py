@@ -30,6 +30,8 @@ def stageText(stage):
         "prepare": _("Preparing the images"),
         "predict": _("Running the model"),
         "restore": _("Returning to the image's grid"),
+        "register": _("Laying the two heads on each other"),
+        "resample": _("Moving both halfway"),
         "curve": _("Sorting the voxels"),
         "write": _("Handing over the result"),
     }.get(stage, _("Working"))
@@ -39,10 +41,10 @@ def stageText(stage):
 STAGE_STARTS = {"read": 0, "prepare": 5, "predict": 12, "restore": 85, "curve": 90, "write": 97}
 
 
-def progressPercent(stage, fraction):
+def progressPercent(stage, fraction, stageStarts=STAGE_STARTS):
     """The place on the progress bar, 0 to 100, of a fraction of a stage; never falls over a run."""
-    starts = [*STAGE_STARTS.values(), 100]
-    number = list(STAGE_STARTS).index(stage) if stage in STAGE_STARTS else 0
+    starts = [*stageStarts.values(), 100]
+    number = list(stageStarts).index(stage) if stage in stageStarts else 0
     return int(starts[number] + (starts[number + 1] - starts[number]) * fraction)
 
 

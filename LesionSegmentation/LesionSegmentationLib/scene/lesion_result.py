@@ -1,11 +1,15 @@
 """A probability map in the scene: its operating curve, and the segmentation node that shows one point of it."""
 
+from dataclasses import replace
+
 from ..engine.errors import InputError
 from ..engine.lesions import find_lesions
 from ..engine.operating_curve import OperatingCurve
 from .live import LiveSegment
 from .segmentation import PROVENANCE_TAG, SEGMENT_ID, SURFACE, createLesionSegmentation, provenanceText
 from .volumes import volumeGeometry
+
+FAR = 1e6  # a score beyond the level of every setting
 
 
 class LesionResult:
@@ -46,6 +50,18 @@ class LesionResult:
         self._live.setTag(PROVENANCE_TAG, provenanceText(self._provenance(minimumVolumeMl)))
         return self.lesions
 
+    def editedMap(self):
+        """Return the probability map with the hand edits: what was painted is certain, what was erased impossible."""
+        painted, erased = self._live.edits()
+        if not (painted.size or erased.size):
+            return self.probabilityMap
+        made, score = self.probabilityMap, self.probabilityMap.score
+        provenance = {**made.provenance, "edited_voxels": int(painted.size + erased.size)}
+        if score is not None:
+            score = replace(score, array=_overwritten(score.array, painted, FAR, erased, -FAR))
+        array = _overwritten(made.array, painted, 1, erased, 0)
+        return replace(made, array=array, provenance=provenance, score=score)
+
     def updateSurface(self):
         """Bring the 3D surface, where one was made, to what is shown."""
         if self.segmentationNode.GetSegmentation().ContainsRepresentation(SURFACE):
@@ -62,3 +78,11 @@ class LesionResult:
             "minimum_volume_ml": minimumVolumeMl,
             "notice": "Research use, not a medical device.",
         }
+
+
+def _overwritten(array, painted, high, erased, low):
+    """A copy of ``array`` with two sets of flat indices set."""
+    copy = array.copy()
+    copy.reshape(-1)[painted] = high
+    copy.reshape(-1)[erased] = low
+    return copy
