@@ -2,7 +2,8 @@
 
     python Testing/gui/screenshots.py --output Resources/Screenshots [--flair file] [--t1 file] [--model name]
 
-Writes panel.png, window.png (the middle of the slider) and window-fewer-missed.png.
+Writes panel.png, window.png (the middle of the slider) and window-fewer-missed.png; with --later, a FLAIR image of the
+same patient, also follow-up.png, the section that compares both, and follow-up-views.png, the two rows of views.
 """
 
 import argparse
@@ -13,7 +14,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SAMPLE = REPOSITORY / "Resources" / "SamplePatient"
 sys.path[:0] = [str(REPOSITORY / "Testing"), str(REPOSITORY / "LesionSegmentation")]
 
-from gui.panel_driving import processEvents, segmentAndWait  # noqa: E402
+from gui.panel_driving import click, processEvents, segmentAndWait, waitUntil  # noqa: E402
 from slicer_stand_ins.application import bootApplication, loadModule  # noqa: E402
 
 
@@ -22,6 +23,7 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("--flair", type=pathlib.Path, default=SAMPLE / "flair.nii.gz")
     parser.add_argument("--t1", type=pathlib.Path)
+    parser.add_argument("--later", type=pathlib.Path)
     parser.add_argument("--model")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -47,8 +49,41 @@ def main():
         ui.balanceSlider.value = 2.5
         processEvents(1.0)
         save(window, arguments.output / "window-fewer-missed.png")
+        if arguments.later:
+            ui.balanceSlider.value = 0.0
+            ui.flairSelector.setCurrentNode(loadVolume(arguments.later, "Later FLAIR"))
+            segmentAndWait(ui, widget, seconds=1800)
+            later = widget.panel.operatingPoint.result
+            followUpPictures(widget, (result.segmentationNode, later.segmentationNode), arguments.output)
     finally:
         widget.cleanup()
+
+
+def followUpPictures(widget, segmentations, output):
+    """Compare two segmentation nodes in the panel; save the section and the two rows of views."""
+    import numpy as np
+    import qt
+
+    from LesionSegmentationLib.scene.side_by_side import ORIENTATIONS, TIMES, viewName
+    from slicer_stand_ins.views import SliceView
+
+    # The application's layout makes these views; the stand-in for it has four views and no more.
+    rows = [[SliceView(name, 360, 360, name=viewName(time, name)) for name in ORIENTATIONS] for time in TIMES]
+    section = widget.followUp
+    widget.panel.ui.followUpButton.collapsed = False
+    section.ui.earlierSelector.setCurrentNode(segmentations[0])
+    section.ui.laterSelector.setCurrentNode(segmentations[1])
+    click(section.ui.compareButton)
+    waitUntil(lambda: not section.running, "the comparison to end", seconds=600)
+    if section.result is None:
+        raise SystemExit(section.ui.followUpStatusLabel.text)
+    if section.result.followUp.changes:
+        widget.logic.showSideBySide(section.result, section.result.followUp.changes[0].centroid_ras)
+    processEvents(0.5)
+    save(widget.panel.ui.followUpButton, output / "follow-up.png")
+    picture = np.ascontiguousarray(np.vstack([np.hstack([view.render() for view in row]) for row in rows]))
+    height, width, _ = picture.shape
+    qt.QImage(picture.data, width, height, 3 * width, qt.QImage.Format_RGB888).save(str(output / "follow-up-views.png"))
 
 
 def loadVolume(path, name):

@@ -297,8 +297,13 @@ class SideBySideTest(FollowUpCase):
         self.assertFalse({view.sliceNode.GetID() for view in self.views.values()} & set(ids))
         self.assertTrue(own.segmentationNode.GetDisplayVisibility())
 
-    def test_hiddenUntilItIsShown(self):
-        self.assertFalse(self.result().segmentationNode.GetDisplayVisibility())
+    def test_hiddenUntilItIsShownAndNeverInTheViewsOfTheVolumes(self):
+        result = self.result()
+        self.assertFalse(result.segmentationNode.GetDisplayVisibility())
+        self.red.show(self.nodes[1])
+        self.red.jumpTo(result.followUp.changes[0].centroid_ras)
+        result.segmentationNode.SetDisplayVisibility(True)  # somebody clicks on its eye
+        self.assertEqual(self.coloured(self.red), 0)
 
     def test_removedResultIsLetGo(self):
         result = self.result()

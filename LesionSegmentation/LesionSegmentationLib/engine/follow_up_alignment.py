@@ -195,11 +195,9 @@ def _check_comparable(earlier: TimePoint, later: TimePoint) -> None:
 
 
 def _notes(earlier: TimePoint, later: TimePoint) -> list[str]:
-    notes = [
-        f"The {word} segmentation is compared as it was drawn: no setting changes it."
-        for word, point in (("earlier", earlier), ("later", later))
-        if point.drawn
-    ]
+    drawn = [word for word, point in (("earlier", earlier), ("later", later)) if point.drawn]
+    notes = [f"The {' and the '.join(drawn)} segmentation is compared as it was drawn: no setting changes it."]
+    notes = notes if drawn else []
     models = [point.probability_map.provenance.get("model") for point in (earlier, later)]
     if not (earlier.drawn or later.drawn) and models[0] != models[1]:
         names = [(model or {}).get("name", "an unknown model") for model in models]

@@ -45,6 +45,8 @@ class FollowUpSection:
         ui.sideBySideButton.clicked.connect(self._onSideBySideClicked)
         ui.changesTable.itemSelectionChanged.connect(self._onRowChosen)
         ui.changesTable.cellClicked.connect(self._onRowChosen)  # a row that is chosen already
+        ui.changesTable.sortByColumn(0, qt.Qt.AscendingOrder)
+        ui.changesTable.verticalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         ui.changesTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         self._refresh()
 

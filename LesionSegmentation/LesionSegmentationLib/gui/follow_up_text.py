@@ -39,6 +39,6 @@ def summaryText(followUp):
     text = _("{counts}. {before:.2f} ml before, {after:.2f} ml after.").format(
         counts=", ".join(counts), before=figures["earlier_ml"], after=figures["later_ml"]
     )
-    if figures["threshold"] is not None:
+    if figures["threshold"] is not None and not all(followUp.pair.drawn):
         text += " " + _("Both at the common threshold {threshold:.2f}.").format(threshold=figures["threshold"])
     return text

@@ -11,6 +11,7 @@ from ..engine.output_folder import output_folder
 from ..engine.setting import Setting
 from .change_nodes import createChangeSegmentation, createChangeTable, labelmapOf, updateChangeTable
 from .segmentation import PROVENANCE_TAG, provenanceText
+from .side_by_side import drawInTheRowsOnly
 
 
 class FollowUpResult:
@@ -77,6 +78,7 @@ class FollowUpResult:
 
     def _addSegmentation(self):
         self.segmentationNode = createChangeSegmentation(self._scene, self.volumeNodes[1], f"{self._name} changes")
+        drawInTheRowsOnly(self.segmentationNode)
         self._stamp = self._stampNow()
 
     def _keepEdited(self):
@@ -85,9 +87,6 @@ class FollowUpResult:
         name = edited.GetName()
         edited.SetName(self._scene.GenerateUniqueName(f"{name} (edited)"))
         self.segmentationNode.SetName(name)
-        display = edited.GetDisplayNode()
-        for number in range(display.GetNumberOfViewNodeIDs()):
-            self.segmentationNode.GetDisplayNode().AddViewNodeID(display.GetNthViewNodeID(number))
         self.segmentationNode.SetDisplayVisibility(edited.GetDisplayVisibility())
         edited.SetDisplayVisibility(False)
         self._gather()

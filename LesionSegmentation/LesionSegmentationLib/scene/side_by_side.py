@@ -114,6 +114,8 @@ class SideBySide:
             if sliceNode is not None and self._belongs(composite):
                 ids.append(sliceNode.GetID())
         _drawOnlyIn(self.result.segmentationNode, ids)
+        if ids and event is None:  # else whoever hid it wants it hidden
+            self.result.segmentationNode.SetDisplayVisibility(True)
         for node in _nodes(self._scene, "vtkMRMLSegmentationNode"):
             if node is not self.result.segmentationNode:
                 self._keepOut(node)
@@ -125,9 +127,7 @@ class SideBySide:
         display = segmentationNode.GetDisplayNode()
         if display is not None and display.GetNumberOfViewNodeIDs() == 0:
             views = [*_nodes(self._scene, "vtkMRMLSliceNode"), *_nodes(self._scene, "vtkMRMLViewNode")]
-            for view in views:
-                if view.GetLayoutName() not in VIEW_NAMES:
-                    display.AddViewNodeID(view.GetID())
+            _drawOnlyIn(segmentationNode, [view.GetID() for view in views if view.GetLayoutName() not in VIEW_NAMES])
 
     def _belongs(self, composite):
         return composite.GetBackgroundVolumeID() in [node.GetID() for node in self.result.volumeNodes]
@@ -145,15 +145,22 @@ class SideBySide:
         return {name: logic for name, logic in found.items() if logic is not None}
 
 
+def drawInTheRowsOnly(segmentationNode):
+    """Restrict a segmentation to the two rows, also before they are there: the ID of a view is made of its name."""
+    for name in VIEW_NAMES:
+        segmentationNode.GetDisplayNode().AddViewNodeID(f"vtkMRMLSliceNode{name}")
+
+
 def _drawOnlyIn(segmentationNode, viewIds):
-    """Draw a segmentation in these views only; in none of them it is hidden, as no restriction means everywhere."""
+    """Draw a segmentation in these views only; for none of them it is hidden, as no restriction means everywhere."""
+    if not viewIds:
+        segmentationNode.SetDisplayVisibility(False)
+        return
     display = segmentationNode.GetDisplayNode()
     if [display.GetNthViewNodeID(number) for number in range(display.GetNumberOfViewNodeIDs())] != viewIds:
         display.RemoveAllViewNodeIDs()
         for identifier in viewIds:
             display.AddViewNodeID(identifier)
-    if bool(viewIds) != bool(segmentationNode.GetDisplayVisibility()):
-        segmentationNode.SetDisplayVisibility(bool(viewIds))
 
 
 def _layoutNode(scene):
