@@ -28,7 +28,8 @@ class Lesions:
         decisions: Decisions | None = None,
     ):
         self.curve, self.point = curve, point
-        self._minimum_voxels, self._minimum_diameter = minimum_voxels, minimum_diameter_mm
+        # Three voxels of 1 mm are 3 mm, also where the spacing was stored as 0.9999999.
+        self._minimum_voxels, self._minimum_diameter = minimum_voxels, max(0.0, minimum_diameter_mm - 1e-3)
         self._decisions = decisions
         self._components = components = curve.tree.components(point.count)
         listed = self._large(components)
