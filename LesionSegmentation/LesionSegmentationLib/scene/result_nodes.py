@@ -8,12 +8,14 @@ import json
 
 import numpy as np
 import slicer.util
+import vtk
 
 from ..engine.conditioned_score import ConditionedScore
 from ..engine.decisions import Decisions
 from ..engine.errors import InputError
+from ..engine.geometry import Geometry
 from ..engine.probability_map import ProbabilityMap
-from .segmentation import placeBeside
+from .segmentation import placeBeside, referenceGrid
 from .volumes import volumeGeometry
 
 ROLE = "LesionSegmentation.Role"  # attribute of the volume nodes
@@ -58,17 +60,26 @@ def storedMap(segmentationNode):
             scoreNode = segmentationNode.GetNodeReference(SCORE)
             if scoreNode is None:
                 raise InputError(f"The lesion score of {name} is not in the scene any more; segment the study again.")
-            score = ConditionedScore(_arrayOf(scoreNode), *rho)
-        return ProbabilityMap(
-            _arrayOf(node), volumeGeometry(node), entry["calibration"], entry["floor"], entry["provenance"], score
-        )
+            score = ConditionedScore(_onGridOf(segmentationNode, scoreNode), *rho)
+        array = _onGridOf(segmentationNode, node)
+        toWorld = volumeGeometry(node).affine @ np.linalg.inv(_matrixOf(node))
+        geometry = Geometry(array.shape, toWorld @ _gridMatrix(segmentationNode))
+        return ProbabilityMap(array, geometry, entry["calibration"], entry["floor"], entry["provenance"], score)
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise InputError(f"What is stored with {name} is damaged; segment the study again.") from error
 
 
 def storeDecisions(segmentationNode, decisions):
-    """Keep engine Decisions with the segmentation node."""
-    segmentationNode.SetAttribute(DECISIONS, json.dumps(decisions.to_dict()))
+    """Keep engine Decisions with the segmentation node.
+
+    Peaks are stored as places, RAS in mm before any transform of the volume: Slicer may turn the axes of a volume when
+    it reads it, and then voxel indices name other voxels.
+    """
+    affine = _gridMatrix(segmentationNode)
+    entry = decisions.to_dict()
+    for known in entry["decisions"] + entry["notes"]:
+        known["peak"] = (affine @ [*known["peak"], 1.0])[:3].tolist()
+    segmentationNode.SetAttribute(DECISIONS, json.dumps(entry))
     segmentationNode.StorableModified()  # attributes are saved with the scene: it has to be offered for saving
 
 
@@ -77,9 +88,13 @@ def storedDecisions(segmentationNode):
     text = segmentationNode.GetAttribute(DECISIONS)
     if not text:
         return Decisions()
+    affine = _gridMatrix(segmentationNode)
     try:
-        return Decisions.from_dict(json.loads(text))
-    except ValueError as error:
+        entry = json.loads(text)
+        for known in entry["decisions"] + entry["notes"]:
+            known["peak"] = np.rint(np.linalg.solve(affine, [*known["peak"], 1.0]))[:3].tolist()
+        return Decisions.from_dict(entry)
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"The decisions on the lesions of {segmentationNode.GetName()} are damaged and cannot be read."
         ) from error
@@ -96,8 +111,42 @@ def _addVolume(scene, referenceNode, name, array):
     return node
 
 
-def _arrayOf(node):
-    """The voxels of a volume node, float32 (i, j, k)."""
+def _onGridOf(segmentationNode, node):
+    """The voxels of a volume node in the order of the segmentation's grid, float32 (i, j, k).
+
+    Slicer turns left-handed volumes when it reads them, and segmentations not.
+    """
     if node.GetImageData() is None:
         raise InputError(f"{node.GetName()} holds no image any more; segment the study again.")
-    return np.ascontiguousarray(slicer.util.arrayFromVolume(node).transpose(2, 1, 0), np.float32)
+    array = slicer.util.arrayFromVolume(node).transpose(2, 1, 0)
+    shape = referenceGrid(segmentationNode).GetDimensions()
+    there = np.linalg.inv(_matrixOf(node)) @ _gridMatrix(segmentationNode)  # voxel of the grid -> voxel of the volume
+    turn = np.rint(there[:3, :3]).astype(int)
+    order = tuple(np.abs(turn).argmax(axis=0).tolist())
+    array = array.transpose(order) if sorted(order) == [0, 1, 2] else array
+    first = np.rint(there[:3, 3])
+    ends = np.abs(first - np.where(turn.sum(axis=1) < 0, np.array(node.GetImageData().GetDimensions()) - 1, 0))
+    if array.shape != shape or np.abs(there[:3, :3] - turn).max() > 1e-3 or ends.max() > 0:
+        raise InputError(
+            f"{node.GetName()} has another grid than {segmentationNode.GetName()}; segment the study again."
+        )
+    flips = tuple(slice(None, None, -1) if turn[axis].sum() < 0 else slice(None) for axis in order)
+    return np.ascontiguousarray(array[flips], np.float32)
+
+
+def _gridMatrix(segmentationNode):
+    """Voxel (i, j, k) -> RAS of the grid of a segmentation node, before any transform of the node, (4, 4)."""
+    matrix = vtk.vtkMatrix4x4()
+    referenceGrid(segmentationNode).GetImageToWorldMatrix(matrix)
+    return _arrayOf(matrix)
+
+
+def _matrixOf(node):
+    """Voxel (i, j, k) -> RAS of a volume node, before any transform of the node, (4, 4)."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return _arrayOf(matrix)
+
+
+def _arrayOf(matrix):
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
