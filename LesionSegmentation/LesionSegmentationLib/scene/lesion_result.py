@@ -1,9 +1,15 @@
 """A probability map in the scene: its operating curve, and the segmentation node that shows one point of it."""
 
+from functools import cached_property
+
+import slicer.util
+
 from ..engine.decisions import UNDECIDED, Decision
 from ..engine.errors import InputError
 from ..engine.lesions import find_lesions
+from ..engine.midplane import find_midplane
 from ..engine.operating_curve import OperatingCurve
+from .lesion_views import jumpTo
 from .live import LiveSegment
 from .result_nodes import storeDecisions, storedDecisions, storedMap, storeMap
 from .segmentation import (
@@ -123,10 +129,27 @@ class LesionResult:
         """Whether a listed lesion has yet to be decided on."""
         return self.lesions.states[lesionId].startswith(UNDECIDED)
 
+    def side(self, lesion):
+        """On which side of the patient a lesion lies: "left", "right", "middle", None where the image does not tell."""
+        return None if self._midplane is None else self._midplane.side(lesion.centroid_ras)
+
+    def jumpTo(self, lesionId):
+        """Bring all slice views to a listed lesion; returns the place, RAS in mm, a voxel of the lesion."""
+        place = self.lesions.middle(self.lesion(lesionId))
+        jumpTo(self.segmentationNode.GetScene(), place)
+        return place
+
     def updateSurface(self):
         """Bring the 3D surface, where one was made, to what is shown."""
         if self.segmentationNode.GetSegmentation().ContainsRepresentation(SURFACE):
             self._live.updateSurface()
+
+    @cached_property
+    def _midplane(self):
+        node = self.referenceNode
+        if node is None or node.GetImageData() is None:
+            return None
+        return find_midplane(slicer.util.arrayFromVolume(node).transpose(2, 1, 0), volumeGeometry(node))
 
     def _find(self, *setting):
         alpha, beta, minimumVolumeMl, minimumDiameterMm = setting
