@@ -48,7 +48,8 @@ class LesionSegmentation(ScriptedLoadableModule):
 class LesionSegmentationParameterNode:
     """The panel's settings, saved with the scene.
 
-    balance: the slider, log2(beta / alpha). minimumVolumeMl: smallest lesion shown. segmentation: the last result.
+    balance: the slider, log2(beta / alpha). minimumVolumeMl, minimumDiameterMm: smallest lesion shown. segmentation:
+    the result that is worked on; its setting and the decisions on its lesions are kept with that node.
     """
 
     flairVolume: vtkMRMLScalarVolumeNode
@@ -58,6 +59,7 @@ class LesionSegmentationParameterNode:
     model: str = ""
     balance: Annotated[float, WithinRange(-5.0, 5.0)] = 0.0
     minimumVolumeMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.0
+    minimumDiameterMm: Annotated[float, WithinRange(0.0, 100.0)] = 3.0
 
 
 class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -85,6 +87,7 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -105,6 +108,9 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.panel.abandon()
 
     def onSceneEndClose(self, caller, event):
+        self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller, event):
         self.initializeParameterNode()
 
     def initializeParameterNode(self):
@@ -142,13 +148,14 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         beta=0.5,
         minimumVolumeMl=0.0,
         waitForCompletion=True,
+        minimumDiameterMm=0.0,
     ):
         """Mark the lesions of a study with a model, in the worker process.
 
         flairNode, t1Node, t2Node: scalar volumes of one examination; the result has the geometry of FLAIR.
         model: name of an installed bundle or its folder, the first installed one when empty.
         device: "auto", "cpu", "cuda" or "cuda:N". alpha, beta: weights of false positives and false negatives.
-        minimumVolumeMl: smallest lesion to show, in millilitres.
+        minimumVolumeMl, minimumDiameterMm: smallest lesion to show, in millilitres and as longest in-slice diameter.
 
         Returns a LesionResult, whose ``show(alpha, beta)`` gives any other operating point at once; without
         waitForCompletion the SegmentationRun, to be polled and then given to :meth:`resultOf`. Raises InputError
@@ -184,7 +191,7 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         if run.state == "cancelled":
             raise Cancelled()
         result = self.resultOf(run)
-        result.show(alpha, beta, minimumVolumeMl)
+        result.show(alpha, beta, minimumVolumeMl, minimumDiameterMm)
         return result
 
     def resultOf(self, run):
@@ -192,6 +199,44 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         from LesionSegmentationLib.scene.lesion_result import LesionResult
 
         return LesionResult(slicer.mrmlScene, run.referenceNode, run.probabilityMap, run.tree)
+
+    def restoreResult(self, segmentationNode):
+        """Return the LesionResult of a segmentation node that this module made, in this scene or a reopened one.
+
+        Setting, decisions, notes and hand edits are as they were. Raises InputError, one sentence, when it cannot.
+        """
+        from LesionSegmentationLib.scene.lesion_result import LesionResult
+
+        return LesionResult.stored(segmentationNode)
+
+    def decideLesion(self, result, lesionId, state):
+        """Keep, reject or leave open ("kept", "rejected", "undecided") a lesion of ``result.lesions.listed``.
+
+        Returns the Lesions shown then. Example: ``logic.decideLesion(result, result.lesions.listed[0].id, "kept")``.
+        """
+        return result.decide(lesionId, state)
+
+    def noteLesion(self, result, lesionId, text):
+        """Write the note on a lesion; "" removes it."""
+        result.setNote(lesionId, text)
+
+    def jumpToLesion(self, result, lesionId):
+        """Bring all slice views to a lesion; returns the place, RAS in mm."""
+        return result.jumpTo(lesionId)
+
+    def resetDecisions(self, result):
+        """Make all lesions undecided again, without asking; notes stay. Returns the Lesions shown then."""
+        return result.resetDecisions()
+
+    def resetHandEdits(self, result):
+        """Take back all that was painted and erased by hand, without asking."""
+        result.resetEdits()
+
+    def addLesionTable(self, result):
+        """Write the shown lesions, with decisions and notes, into a new table of the scene; returns the table node."""
+        from LesionSegmentationLib.scene.lesion_table import addLesionTable
+
+        return addLesionTable(slicer.mrmlScene, result)
 
     def worker(self):
         """The worker process, started when first needed and kept: the network stays loaded between runs."""

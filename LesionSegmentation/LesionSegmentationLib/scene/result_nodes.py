@@ -15,11 +15,10 @@ from ..engine.decisions import Decisions
 from ..engine.errors import InputError
 from ..engine.geometry import Geometry
 from ..engine.probability_map import ProbabilityMap
-from .segmentation import placeBeside, referenceGrid
+from .segmentation import ROLE, placeBeside, referenceGrid
 from .volumes import volumeGeometry
 
-ROLE = "LesionSegmentation.Role"  # attribute of the volume nodes
-PROBABILITY, SCORE = "LesionSegmentation.Probability", "LesionSegmentation.Score"  # references and values of ROLE
+PROBABILITY, SCORE = "LesionSegmentation.Probability", "LesionSegmentation.Score"  # references, and values of ROLE
 MAP, DECISIONS = "LesionSegmentation.ProbabilityMap", "LesionSegmentation.Decisions"  # attributes, JSON
 
 
