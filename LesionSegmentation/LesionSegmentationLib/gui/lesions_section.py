@@ -161,7 +161,7 @@ class LesionsSection:
             return
         if following is not None and following.id != lesion.id:
             self.table.choose(following)
-        elif self.table.undecided(1) is None:
+        elif self.table.undecided(1) is None and len(self.result.lesions):
             self._say(_("All lesions at this setting are decided on."))
 
     def _onNext(self):
