@@ -48,7 +48,8 @@ class LesionSegmentation(ScriptedLoadableModule):
 class LesionSegmentationParameterNode:
     """The panel's settings, saved with the scene.
 
-    balance: the slider, log2(beta / alpha). minimumVolumeMl: smallest lesion shown. segmentation: the last result.
+    balance: the slider, log2(beta / alpha). minimumVolumeMl, minimumDiameterMm: smallest lesion shown. segmentation:
+    the result that is worked on; its setting and the decisions on its lesions are kept with that node.
     earlierSegmentation, laterSegmentation: what a follow-up compares; changeMl, changePercent, newMl: what counts there
     as grown or shrunk, and as new or gone (engine.lesion_changes.ChangeLimit).
     """
@@ -62,6 +63,7 @@ class LesionSegmentationParameterNode:
     model: str = ""
     balance: Annotated[float, WithinRange(-5.0, 5.0)] = 0.0
     minimumVolumeMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.0
+    minimumDiameterMm: Annotated[float, WithinRange(0.0, 100.0)] = 3.0
     changeMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.05
     changePercent: Annotated[float, WithinRange(0.0, 1000.0)] = 25.0
     newMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.014
@@ -98,6 +100,7 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.followUp = FollowUpSection(slicer.util.childWidgetVariables(followUpWidget), self.logic)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -120,6 +123,9 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.followUp.abandon()
 
     def onSceneEndClose(self, caller, event):
+        self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller, event):
         self.initializeParameterNode()
 
     def initializeParameterNode(self):
@@ -161,13 +167,14 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         beta=0.5,
         minimumVolumeMl=0.0,
         waitForCompletion=True,
+        minimumDiameterMm=0.0,
     ):
         """Mark the lesions of a study with a model, in the worker process.
 
         flairNode, t1Node, t2Node: scalar volumes of one examination; the result has the geometry of FLAIR.
         model: name of an installed bundle or its folder, the first installed one when empty.
         device: "auto", "cpu", "cuda" or "cuda:N". alpha, beta: weights of false positives and false negatives.
-        minimumVolumeMl: smallest lesion to show, in millilitres.
+        minimumVolumeMl, minimumDiameterMm: smallest lesion to show, in millilitres and as longest in-slice diameter.
 
         Returns a LesionResult, whose ``show(alpha, beta)`` gives any other operating point at once; without
         waitForCompletion the SegmentationRun, to be polled and then given to :meth:`resultOf`. Raises InputError
@@ -193,15 +200,18 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
             return run
         self._waitFor(run)
         result = self.resultOf(run)
-        result.show(alpha, beta, minimumVolumeMl)
+        result.show(alpha, beta, minimumVolumeMl, minimumDiameterMm)
         return result
 
     def resultOf(self, run):
         """Put the result of a finished run into the scene; returns the LesionResult."""
         from LesionSegmentationLib.scene.lesion_result import LesionResult
 
-        result = LesionResult(slicer.mrmlScene, run.referenceNode, run.probabilityMap, run.tree)
-        self._results = [other for other in self._results if other.inScene] + [result]
+        return self._remember(LesionResult(slicer.mrmlScene, run.referenceNode, run.probabilityMap, run.tree))
+
+    def _remember(self, result):
+        others = [other for other in self._results if other.inScene]
+        self._results = [other for other in others if other.segmentationNode is not result.segmentationNode] + [result]
         return result
 
     def resultBehind(self, segmentationNode):
@@ -278,6 +288,44 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         run.raiseFailure()
         if run.state == "cancelled":
             raise Cancelled()
+
+    def restoreResult(self, segmentationNode):
+        """Return the LesionResult of a segmentation node that this module made, in this scene or a reopened one.
+
+        Setting, decisions, notes and hand edits are as they were. Raises InputError, one sentence, when it cannot.
+        """
+        from LesionSegmentationLib.scene.lesion_result import LesionResult
+
+        return self._remember(LesionResult.stored(segmentationNode))
+
+    def decideLesion(self, result, lesionId, state):
+        """Keep, reject or leave open ("kept", "rejected", "undecided") a lesion of ``result.lesions.listed``.
+
+        Returns the Lesions shown then. Example: ``logic.decideLesion(result, result.lesions.listed[0].id, "kept")``.
+        """
+        return result.decide(lesionId, state)
+
+    def noteLesion(self, result, lesionId, text):
+        """Write the note on a lesion; "" removes it."""
+        result.setNote(lesionId, text)
+
+    def jumpToLesion(self, result, lesionId):
+        """Bring all slice views to a lesion; returns the place, RAS in mm."""
+        return result.jumpTo(lesionId)
+
+    def resetDecisions(self, result):
+        """Make all lesions undecided again, without asking; notes stay. Returns the Lesions shown then."""
+        return result.resetDecisions()
+
+    def resetHandEdits(self, result):
+        """Take back all that was painted and erased by hand, without asking."""
+        result.resetEdits()
+
+    def addLesionTable(self, result):
+        """Write the shown lesions, with decisions and notes, into a new table of the scene; returns the table node."""
+        from LesionSegmentationLib.scene.lesion_table import addLesionTable
+
+        return addLesionTable(slicer.mrmlScene, result)
 
     def worker(self):
         """The worker process, started when first needed and kept: the network stays loaded between runs."""

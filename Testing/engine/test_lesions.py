@@ -7,7 +7,8 @@ from scipy.spatial.distance import pdist
 
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
-from LesionSegmentationLib.engine.lesions import find_lesions, slice_axis
+from LesionSegmentationLib.engine.lesion_measures import slice_axis
+from LesionSegmentationLib.engine.lesions import find_lesions
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 
 OBLIQUE = np.array([[0, -0.7, 0.3, 12], [0.69, 0.05, 0.1, -40], [-0.05, 0.1, 2.9, 7], [0, 0, 0, 1.0]])

@@ -36,6 +36,16 @@ def click(button):
     processEvents()
 
 
+def press(widget, key):
+    """A real key stroke, by its name in Qt ("K", "Down", "Return"), where the keyboard is."""
+    import qt
+    from PySide6.QtTest import QTest
+
+    assert widget.focus, f"{widget.name} does not have the keyboard"
+    QTest.keyClick(widget, getattr(qt.Qt, f"Key_{key}"))
+    processEvents()
+
+
 def dragSlider(slider, fraction):
     """Drag the handle of a ctkSliderWidget to a fraction of its length with the mouse, in several moves."""
     import qt

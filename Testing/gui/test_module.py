@@ -11,12 +11,13 @@ from gui.conftest import MODULE_FILE
 from gui.panel_driving import shownMask
 from gui.synthetic_head import addHead
 
-UI_FILE = MODULE_FILE.parent / "Resources" / "UI" / "LesionSegmentation.ui"
+UI_FILES = sorted((MODULE_FILE.parent / "Resources" / "UI").glob("*.ui"))
 LAYOUT_ONLY = {"qMRMLWidget"}
 
 
 def uiWidgets():
-    return [element for element in ElementTree.parse(UI_FILE).iter("widget") if element.get("class") not in LAYOUT_ONLY]
+    elements = [element for file in UI_FILES for element in ElementTree.parse(file).iter("widget")]
+    return [element for element in elements if element.get("class") not in LAYOUT_ONLY]
 
 
 @pytest.mark.parametrize("element", uiWidgets(), ids=lambda element: element.get("name"))
@@ -44,7 +45,7 @@ def testMetadata(module):
 
 def testResearchUseIsAlwaysVisible(ui):
     assert ui.researchUseLabel.visible
-    for button in (ui.studyButton, ui.operatingPointButton):
+    for button in (ui.studyButton, ui.operatingPointButton, ui.lesionsButton):
         button.collapsed = True
     assert ui.researchUseLabel.visible
     assert "not a medical device" in ui.researchUseLabel.text

@@ -117,7 +117,7 @@ def testFaintLesionNamesItsSetting(widget, ui, scene):
     result = widget.panel.operatingPoint.result
     assert len(result.lesions) == 0
     text = ui.statusLabel.text
-    assert text.startswith("No lesion at this setting; the highest probability is 0.")
+    assert text.startswith("No lesion of at least 3.0 mm at this setting; the highest probability is 0.")
     beta = float(text.rsplit("= ", 1)[1].rstrip("."))
     ui.balanceSlider.value = float(round(np.log2(beta / (1 - beta)) + 0.1, 2))
     processEvents()

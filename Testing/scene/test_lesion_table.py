@@ -35,7 +35,7 @@ class LesionTableTest(SceneTestCase):
                     self.assertEqual(self.value(number, column), float(row[column]))
 
     def test_columnsHaveTypesAndUnits(self):
-        self.assertEqual([self.node.GetColumnName(n) for n in range(self.node.GetNumberOfColumns())], list(COLUMNS))
+        self.assertEqual([self.node.GetColumnName(n) for n in range(self.node.GetNumberOfColumns())], [*COLUMNS, "decision", "note"])
         table = self.node.GetTable()
         self.assertEqual(table.GetColumnByName("voxels").GetDataTypeAsString(), "int")
         self.assertEqual(table.GetColumnByName("volume_ml").GetDataTypeAsString(), "double")
@@ -49,9 +49,10 @@ class LesionTableTest(SceneTestCase):
         self.assertEqual(self.node.GetNumberOfRows(), 0)
 
     def test_aFigureWithoutValueIsNotANumber(self):
-        rows = find_lesions(self.curve, self.curve.at(0.5, 0.5)).rows
+        lesions = find_lesions(self.curve, self.curve.at(0.5, 0.5))
+        rows = list(lesions.rows)
         rows[0] = dataclasses.replace(rows[0], appears_at_beta=None)
-        updateLesionTable(self.node, types.SimpleNamespace(rows=rows))
+        updateLesionTable(self.node, types.SimpleNamespace(rows=rows, states=lesions.states, notes={}))
         values = [self.node.GetTable().GetValueByName(n, "appears_at_beta").ToDouble() for n in range(len(rows))]
         self.assertTrue(math.isnan(values[0]) and not any(map(math.isnan, values[1:])))
 

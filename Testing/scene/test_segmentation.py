@@ -111,9 +111,8 @@ class SegmentationTest(SceneTestCase):
                 node = createLesionSegmentation(self.scene, reference, "Lesions")
                 voxels = np.random.default_rng(4).permutation(int(np.prod(SHAPE)))[:500]
                 live = LiveSegment(node, SEGMENT_ID, curveOf(blobs()))
-                live.show(voxels)
                 provenance = {"model": {"name": 'a|b ~ "é" {c}', "version": "1.0"}, "beta": 0.7, "alpha": None}
-                live.setTag(PROVENANCE_TAG, provenanceText(provenance))
+                live.show(voxels, {PROVENANCE_TAG: provenanceText(provenance)})
                 again = self.saveAndLoad(node)
                 np.testing.assert_array_equal(segmentArray(again, SEGMENT_ID, reference), maskOf(voxels))
                 self.assertEqual(readProvenance(again), provenance)

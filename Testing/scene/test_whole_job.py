@@ -22,10 +22,9 @@ from LesionSegmentationLib.engine.study import read_study
 from LesionSegmentationLib.engine.volume import Volume, read_mask, read_volume
 from LesionSegmentationLib.engine.worker_client import WorkerClient
 from LesionSegmentationLib.scene.lesion_result import LesionResult
-from LesionSegmentationLib.scene.segment_nodes import segmentNodes
 from LesionSegmentationLib.scene.segmentation import readProvenance
 from LesionSegmentationLib.scene.segmentation_run import SegmentationRun
-from LesionSegmentationLib.scene.volumes import volumeFromNode
+from LesionSegmentationLib.scene.volumes import studyFromNodes, volumeFromNode
 from scene.scene_case import GRIDS, SceneTestCase, segmentArray
 
 PATIENCE_SECONDS = 600
@@ -44,6 +43,14 @@ def head(shape=(56, 50, 44)):
     return image.astype(np.float32)
 
 
+def segmentHere(scene, nodes, model, alpha=0.5, beta=0.5):
+    """The whole job in this process; returns the LesionResult."""
+    study = studyFromNodes(nodes)
+    result = LesionResult(scene, nodes[study.reference], process(study, find_bundle(str(model)), "cpu"))
+    result.show(alpha, beta)
+    return result
+
+
 class WholeJobTest(SceneTestCase):
     def setUp(self):
         super().setUp()
@@ -52,7 +59,7 @@ class WholeJobTest(SceneTestCase):
 
     def test_inThisProcess(self):
         flair = self.addVolume(GRIDS["left-handed"], head())
-        result = segmentNodes(self.scene, {"flair": flair, "t1": None}, self.model, 0.4, 0.6)
+        result = segmentHere(self.scene, {"flair": flair, "t1": None}, self.model, 0.4, 0.6)
         self.assertGreaterEqual(len(result.lesions), 3)
         self.assertShown(result, flair)
         provenance = readProvenance(result.segmentationNode)
@@ -61,7 +68,7 @@ class WholeJobTest(SceneTestCase):
 
     def test_inTheWorkerItIsTheSame(self):
         flair = self.addVolume(GRIDS["oblique"], head())
-        here = segmentNodes(self.scene, {"flair": flair}, self.model, 0.4, 0.6)
+        here = segmentHere(self.scene, {"flair": flair}, self.model, 0.4, 0.6)
         with WorkerClient() as worker:
             result = self.inWorker(worker, {"flair": flair}, self.model)
         result.show(0.4, 0.6)
@@ -71,7 +78,7 @@ class WholeJobTest(SceneTestCase):
 
     def test_everyMoveIsShown(self):
         flair = self.addVolume(GRIDS["oblique, left-handed, permuted"], head())
-        result = segmentNodes(self.scene, {"flair": flair}, self.model)
+        result = segmentHere(self.scene, {"flair": flair}, self.model)
         for beta in (0.05, 0.9, 0.3, 0.97):
             result.show(1 - beta, beta, minimumVolumeMl=0.02)
             self.assertShown(result, flair)

@@ -22,6 +22,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         self._node = None
         self._nodes = []
         self._nodeTypes, self._noneEnabled, self._showHidden, self._showChildTypes = [], False, False, True
+        self._attributes = {}  # node type -> [(attribute, value or None)]
         self._flags = {"addEnabled": True, "removeEnabled": True, "renameEnabled": False, "editEnabled": False}
         self._noneDisplay = "None"
         self._box = QtWidgets.QComboBox(self)
@@ -75,6 +76,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 
     def _offers(self, node, nodeType):
         hidden = node.GetHideFromEditors() and not self._showHidden
+        for attribute, value in self._attributes.get(nodeType, []):
+            if node.GetAttribute(attribute) is None or value not in (None, node.GetAttribute(attribute)):
+                return False
         return not hidden and (self._showChildTypes or node.GetClassName() == nodeType)
 
     def _onNodeModified(self, node, event):
@@ -104,6 +108,11 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 
     def setCurrentNodeID(self, nodeID):
         self.setCurrentNode(self._scene.GetNodeByID(nodeID) if self._scene and nodeID else None)
+
+    def addAttribute(self, nodeType, attribute, value=None):
+        """Offer nodes of that type only with that attribute, and with that value of it unless None."""
+        self._attributes.setdefault(nodeType, []).append((attribute, value))
+        self._refill()
 
     def nodeCount(self):
         return len(self._nodes)

@@ -143,6 +143,7 @@ def _wrapper(slot, signature):
         lambda a: call(a),
         lambda a, b: call(a, b),
         lambda a, b, c: call(a, b, c),
+        lambda a, b, c, d: call(a, b, c, d),
     )[count]
 
 

@@ -8,13 +8,14 @@ the components of a prefix are the nodes alive there, and their sizes are sums o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-_ARRAYS = ("basin", "peaks", "birth", "death", "node_peak", "low", "position")
+_ARRAYS = ("basin", "peaks", "birth", "death", "node_peak", "low", "position", "leaves", "parent")
 _OFFSETS = np.array([offset for offset in product((-1, 0, 1), repeat=3) if offset != (0, 0, 0)])
 
 
@@ -23,14 +24,34 @@ class Components:
     """The components of one prefix, best peak first.
 
     ``peak``: rank of the highest voxel, which is the component's identity. ``basin``: number of that peak among all
-    peaks, which stays the same at every prefix. ``voxels``: size. ``of_rank``: for every rank of the prefix, the index
-    of its component in these arrays.
+    peaks, which stays the same at every prefix. ``voxels``: size. ``node``: the component's node in the tree.
     """
 
+    tree: ComponentTree
+    count: int
+    node: np.ndarray
     peak: np.ndarray
     basin: np.ndarray
     voxels: np.ndarray
-    of_rank: np.ndarray
+
+    @cached_property
+    def of_rank(self) -> np.ndarray:
+        """For every rank of the prefix, the index of its component in the arrays here."""
+        return self.spread(np.arange(self.node.size))
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Return, for every rank of the prefix, the one of ``values`` (one a component) that is its component's."""
+        return self.by_leaf(values).take(self.tree.leaf_of_rank[: self.count])
+
+    def by_leaf(self, values: np.ndarray) -> np.ndarray:
+        """Return, for every leaf, the one of ``values`` (one a component) that is its component's, 0 for none."""
+        low, begins, ends = self.tree.low[self.node], *np.zeros((2, self.tree.peaks + 1), np.int64)
+        begins[low], ends[low + self.tree.leaves[self.node]] = values, values
+        return np.cumsum(begins - ends)[:-1].astype(values.dtype)
+
+    def holding(self, leaf: np.ndarray) -> np.ndarray:
+        """Return the index of the component that holds each leaf, -1 where the prefix has none of its voxels."""
+        return self.by_leaf(np.arange(1, self.node.size + 1)).take(leaf) - 1
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Return the sum of ``values`` (one a rank of the prefix) over each component, float64."""
@@ -41,6 +62,11 @@ class ComponentTree:
     """Component tree of a ranking.
 
     ``order``: flat C-order indices of the ranked voxels, best first; ``shape``: the grid (i, j, k).
+
+    Its nodes, one a component between two merges: ``birth`` and ``death``, the node is a component of the prefixes of
+    more than ``birth`` and up to ``death`` voxels (of none where the two are equal); ``node_peak``, the rank of its
+    highest voxel; ``parent``, the component that it merges into, -1 where it never does. Its peaks are the leaves
+    ``low`` to ``low`` + ``leaves``: any two nodes hold the same leaves, or one all of the other's, or none in common.
     """
 
     def __init__(self, order: np.ndarray, shape: tuple[int, int, int]):
@@ -48,6 +74,14 @@ class ComponentTree:
         self._basin, self._peaks = _basins(ranks, place, steps)
         first, second, rank = _merges(ranks, place, steps, self._basin, self._peaks.size)
         self._build(first, second, rank)
+
+    basin = property(lambda self: self._basin)
+    birth = property(lambda self: self._birth)
+    death = property(lambda self: self._death)
+    node_peak = property(lambda self: self._node_peak)
+    parent = property(lambda self: self._parent)
+    low = property(lambda self: self._low)
+    leaves = property(lambda self: self._leaves)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the tree as plain arrays, from which :meth:`from_arrays` makes it again without the work."""
@@ -71,19 +105,43 @@ class ComponentTree:
         """How many peaks the ranking has: the most components there can be."""
         return self._peaks.size
 
+    @cached_property
+    def leaf_of_rank(self) -> np.ndarray:
+        """The leaf that each ranked voxel belongs to, int32."""
+        return self._position.astype(np.int32)[self._basin]
+
     def components(self, count: int) -> Components:
         """Return the components of the prefix of ``count`` voxels."""
         alive = np.flatnonzero((self._birth < count) & (self._death >= count))
         alive = alive[np.argsort(self._node_peak[alive])]
-        by_place = np.argsort(self._low[alive])
-        found = np.searchsorted(self._low[alive][by_place], self._position[self._basin[:count]], side="right") - 1
-        of_rank = by_place[found]
-        return Components(
-            peak=self._node_peak[alive],
-            basin=self._basin[self._node_peak[alive]] if alive.size else alive,
-            voxels=np.bincount(of_rank, minlength=alive.size),
-            of_rank=of_rank,
-        )
+        before = np.concatenate([[0], np.cumsum(self.leaf_sizes(count))])
+        peak, low = self._node_peak[alive], self._low[alive]
+        return Components(self, count, alive, peak, self._basin[peak], before[low + self._leaves[alive]] - before[low])
+
+    def component(self, rank: int, count: int) -> int | None:
+        """Return the node that holds the voxel of ``rank`` in the prefix of ``count`` voxels, None where none does."""
+        if not 0 <= rank < min(count, self.ranks):
+            return None
+        node = int(self._basin[rank])
+        while self._death[node] < count:
+            node = int(self._parent[node])
+        return node
+
+    def leaf_sizes(self, count: int) -> np.ndarray:
+        """Return how many voxels of the prefix of ``count`` voxels each leaf has."""
+        step, sizes = self._tally
+        start = min(count // step, len(sizes) - 1)
+        return sizes[start] + np.bincount(self.leaf_of_rank[start * step : count], minlength=self.peaks)
+
+    @cached_property
+    def _tally(self) -> tuple[int, np.ndarray]:
+        """A number of voxels, and the leaf sizes of every prefix of a multiple of it: most of the counting, done."""
+        step = max(1 << 14, 4 * self.peaks)  # the table then takes no more memory than the ranking
+        sizes = np.zeros((self.ranks // step + 1, self.peaks), np.int64)
+        for number in range(1, len(sizes)):
+            further = self.leaf_of_rank[(number - 1) * step : number * step]
+            sizes[number] = sizes[number - 1] + np.bincount(further, minlength=self.peaks)
+        return step, sizes
 
     def _build(self, first: np.ndarray, second: np.ndarray, rank: np.ndarray) -> None:
         """Turn merges (sorted by rank) into nodes: birth and death rank, peak, and a contiguous range of leaves."""
@@ -104,14 +162,18 @@ class ComponentTree:
             self._node_peak[node] = min(self._node_peak[a], self._node_peak[b])
             group[lose] = keep
             top[keep] = node
-        low, position = [0] * nodes, 0
+        low, position, parent = [0] * nodes, 0, [-1] * nodes
         for node in range(nodes - 1, -1, -1):
             if self._death[node] == never:
                 low[node], position = position, position + size[node]
             if node >= leaves:
                 a, b = children[node - leaves]
                 low[a], low[b] = low[node], low[node] + size[a]
+                # A voxel that joins three components makes two nodes, the first of which is none of any prefix.
+                parent[a] = parent[b] = node if self._death[node] > self._birth[node] else parent[node]
         self._low = np.array(low, np.int64)
+        self._leaves = np.array(size, np.int64)
+        self._parent = np.array(parent, np.int64)
         self._position = self._low[:leaves]
 
 

@@ -2,62 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from .decisions import MERGED, REJECTED, STATES, UNDECIDED, Decisions
 from .errors import InputError
-from .geometry import Geometry
+from .lesion_measures import Lesion
 from .operating_curve import Figures, OperatingCurve, OperatingPoint
 
 
-@dataclass(frozen=True)
-class Lesion:
-    """A 26-connected component of the shown segmentation.
+class Lesions:
+    """The lesions of an operating point; made by :func:`find_lesions`.
 
-    ``id``: number of its peak among all peaks of the study, 1 is the highest; the same at every setting.
-    ``peak``: voxel (i, j, k) of the highest score. ``diameter_mm``: longest axis within one slice, between voxel
-    centres plus one voxel. ``equivalent_diameter_mm``: of the sphere of the same volume. ``centroid_ras``: mm.
-    ``appears_at_beta``: the smallest beta, with alpha = 1 - beta, that marks it; None if no setting does.
+    *Listed* is what has at least the smallest size; *shown* is what is listed and was not rejected. Length, voxels,
+    figures, mask, labels and rows are those of the shown lesions, here and wherever they are written to.
     """
 
-    id: int
-    peak: tuple[int, int, int]
-    voxels: int
-    volume_ml: float
-    diameter_mm: float
-    equivalent_diameter_mm: float
-    mean_probability: float
-    highest_probability: float
-    centroid_ras: tuple[float, float, float]
-    appears_at_beta: float | None
-
-
-class Lesions:
-    """The lesions that an operating point shows, after the smallest size; made by :func:`find_lesions`."""
-
-    def __init__(self, curve: OperatingCurve, point: OperatingPoint, minimum_voxels: int):
-        self.curve, self.point, self.minimum_voxels = curve, point, minimum_voxels
-        components = curve.tree.components(point.count)
-        large = components.voxels >= minimum_voxels
-        self._kept = np.flatnonzero(large)
-        self._components = components
-        self._ranks = np.flatnonzero(large[components.of_rank])
-        self._index = np.cumsum(large)[components.of_rank[self._ranks]] - 1
+    def __init__(
+        self,
+        curve: OperatingCurve,
+        point: OperatingPoint,
+        minimum_voxels: int,
+        minimum_diameter_mm: float = 0.0,
+        decisions: Decisions | None = None,
+    ):
+        self.curve, self.point = curve, point
+        # Three voxels of 1 mm are 3 mm, also where the spacing was stored as 0.9999999.
+        self._minimum_voxels, self._minimum_diameter = minimum_voxels, max(0.0, minimum_diameter_mm - 1e-3)
+        self._decisions = decisions
+        self._components = components = curve.tree.components(point.count)
+        listed = self._large(components)
+        states = np.zeros(listed.size, np.int8)
+        if decisions is not None and len(decisions):
+            decided = decisions.on(curve.tree, curve.measures.rank_of)
+            states = decided.states(components, self._was_listed)
+        self._listed = np.flatnonzero(listed)
+        self._states = states[self._listed]
+        shown = listed & (states != STATES.index(REJECTED))
+        self._shown_count = int(shown.sum())
+        self._is_shown = components.spread(shown)  # of every rank
 
     def __len__(self) -> int:
-        return self._kept.size
+        return self._shown_count
 
     @property
     def voxels(self) -> np.ndarray:
         """Flat C-order indices of the shown voxels, highest score first."""
-        return self.curve.order[self._ranks]
+        return self.curve.order[: self.point.count][self._is_shown]
+
+    def changes_from(self, earlier: Lesions) -> tuple[np.ndarray, np.ndarray]:
+        """Return the flat C-order indices of the voxels (shown here but not in ``earlier``, the other way round).
+
+        Both must be of one curve.
+        """
+        here, there = self._is_shown, earlier._is_shown
+        common = min(here.size, there.size)
+        differ = np.flatnonzero(here[:common] != there[:common])
+        entering = [differ[here[differ]], common + np.flatnonzero(here[common:])]
+        leaving = [differ[there[differ]], common + np.flatnonzero(there[common:])]
+        return self.curve.order[np.concatenate(entering)], self.curve.order[np.concatenate(leaving)]
 
     @cached_property
     def figures(self) -> Figures:
         """Expected figures of the shown voxels."""
-        return self.curve.figures(self._ranks)
+        return self.curve.figures_without(self.point.count, np.flatnonzero(~self._is_shown))
 
     def mask(self) -> np.ndarray:
         """Return the shown segmentation, uint8 (i, j, k)."""
@@ -65,43 +74,86 @@ class Lesions:
 
     def labels(self) -> np.ndarray:
         """Return the shown lesions by id, int32 (i, j, k), 0 elsewhere."""
-        return self._painted((self._components.basin[self._kept] + 1)[self._index], np.int32)
+        ids = self._components.spread(self._components.basin.astype(np.int32) + 1)
+        return self._painted(ids[self._is_shown], np.int32)
 
     @cached_property
     def rows(self) -> list[Lesion]:
-        """The lesions, largest first."""
-        geometry = self.curve.geometry
-        if not len(self):
-            return []
-        ijk = np.stack(np.unravel_index(self.voxels, geometry.shape), axis=1)
-        sizes = self._components.voxels[self._kept]
-        peaks = self._components.peak[self._kept]
-        probability = self.curve.expected[self._ranks]
-        mean_probability, highest_probability = self._means(probability, sizes), np.zeros(len(self), np.float32)
-        np.maximum.at(highest_probability, self._index, probability)
-        centroid = geometry.world(np.stack([self._means(ijk[:, axis], sizes) for axis in range(3)], axis=1))
-        peak_ijk = np.stack(np.unravel_index(self.curve.order[peaks], geometry.shape), axis=1)
-        diameters = _longest_axes(ijk, self._index, geometry)
-        volumes = sizes * geometry.voxel_ml
-        lesions = [
-            Lesion(
-                id=int(basin) + 1,
-                peak=tuple(peak_ijk[n].tolist()),
-                voxels=int(sizes[n]),
-                volume_ml=float(volumes[n]),
-                diameter_mm=float(diameters[n]),
-                equivalent_diameter_mm=float(np.cbrt(6000 * volumes[n] / np.pi)),
-                mean_probability=float(mean_probability[n]),
-                highest_probability=float(highest_probability[n]),
-                centroid_ras=tuple(centroid[n].tolist()),
-                appears_at_beta=_as_beta(float(self.curve.entries[peaks[n]])),
-            )
-            for n, basin in enumerate(self._components.basin[self._kept])
-        ]
-        return sorted(lesions, key=lambda lesion: (-lesion.voxels, lesion.id))
+        """The shown lesions, largest first."""
+        return [lesion for lesion in self.listed if self.states[lesion.id] != REJECTED]
 
-    def _means(self, values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        return np.bincount(self._index, weights=values, minlength=sizes.size) / sizes
+    @cached_property
+    def listed(self) -> list[Lesion]:
+        """The shown and the rejected lesions, largest first."""
+        return sorted(self._listed_rows, key=lambda lesion: (-lesion.voxels, lesion.id))
+
+    @cached_property
+    def states(self) -> dict[int, str]:
+        """What was decided on each listed lesion, by its id: one of ``decisions.STATES``."""
+        names = [STATES[state] for state in self._states.tolist()]
+        return dict(zip((self._components.basin[self._listed] + 1).tolist(), names))
+
+    @property
+    def undecided(self) -> list[Lesion]:
+        """The listed lesions that a person has yet to decide on, largest first."""
+        return [lesion for lesion in self.listed if self.states[lesion.id] in (UNDECIDED, MERGED)]
+
+    def holding(self, voxel: tuple[int, int, int]) -> Lesion | None:
+        """Return the listed lesion that holds the ``voxel`` (i, j, k), None where none does."""
+        number = self._listed_number(voxel)
+        return None if number is None else self._listed_rows[number]
+
+    @cached_property
+    def notes(self) -> dict[int, str]:
+        """The notes on the listed lesions, by id; one that grew together from several has all of theirs."""
+        notes: dict[int, str] = {}
+        for peak, text in self._decisions.notes.items() if self._decisions is not None else ():
+            lesion = self.holding(peak)
+            if lesion is not None:
+                notes[lesion.id] = f"{notes[lesion.id]}; {text}" if lesion.id in notes else text
+        return notes
+
+    def middle(self, lesion: Lesion) -> tuple[float, float, float]:
+        """Return the place (RAS, mm) of the voxel of a listed lesion that is nearest to its centroid."""
+        return self.curve.measures.middle(self._node(lesion), self.point.count)
+
+    def voxels_of(self, lesion: Lesion) -> np.ndarray:
+        """Return the flat C-order indices of the voxels of a listed lesion."""
+        return self.curve.order[self.curve.measures.ranks(self._node(lesion), self.point.count)]
+
+    def _node(self, lesion: Lesion) -> int:
+        return self.curve.tree.component(self.curve.measures.rank_of(lesion.peak), self.point.count)
+
+    @cached_property
+    def _listed_rows(self) -> list[Lesion]:
+        return self.curve.measures.rows(self._components, self._listed)
+
+    def _listed_number(self, voxel) -> int | None:
+        rank = self.curve.measures.rank_of(voxel)
+        if rank is None or rank >= self.point.count:
+            return None
+        component = int(self._components.holding(self.curve.tree.leaf_of_rank[rank : rank + 1])[0])
+        number = int(np.searchsorted(self._listed, component))
+        return number if number < self._listed.size and self._listed[number] == component else None
+
+    def _large(self, components) -> np.ndarray:
+        """Which components have at least the smallest size."""
+        large = components.voxels >= self._minimum_voxels
+        if self._minimum_diameter > 0:
+            measures = self.curve.measures
+            hopeful = np.flatnonzero(large & (components.voxels >= measures.smallest_size(self._minimum_diameter)))
+            diameters = np.array([row.diameter_mm for row in measures.rows(components, hopeful)])
+            large = np.zeros(large.size, bool)
+            large[hopeful[diameters >= self._minimum_diameter]] = True
+        return large
+
+    def _was_listed(self, nodes: np.ndarray) -> np.ndarray:
+        """Which nodes of the tree had at least the smallest size when they were about to merge."""
+        measures = self.curve.measures
+        large = measures.last_sizes(nodes) >= self._minimum_voxels
+        if self._minimum_diameter > 0:
+            large[large] = measures.last_diameters(nodes[large]) >= self._minimum_diameter
+        return large
 
     def _painted(self, values, dtype) -> np.ndarray:
         image = np.zeros(self.curve.geometry.shape, dtype)
@@ -110,67 +162,20 @@ class Lesions:
 
 
 def find_lesions(
-    curve: OperatingCurve, point: OperatingPoint, minimum_volume_ml: float = 0.0, minimum_voxels: int = 0
+    curve: OperatingCurve,
+    point: OperatingPoint,
+    minimum_volume_ml: float = 0.0,
+    minimum_voxels: int = 0,
+    minimum_diameter_mm: float = 0.0,
+    decisions: Decisions | None = None,
 ) -> Lesions:
-    """Return the lesions that ``point`` shows: components of at least both sizes. Negative sizes raise InputError."""
-    if not (np.isfinite(minimum_volume_ml) and minimum_volume_ml >= 0) or minimum_voxels < 0:
+    """Return the lesions of ``point``: components of at least all three sizes, without those that were rejected.
+
+    Negative sizes raise InputError.
+    """
+    sizes = (minimum_volume_ml, minimum_voxels, minimum_diameter_mm)
+    if not all(np.isfinite(size) and size >= 0 for size in sizes):
         raise InputError("The smallest lesion to show must have a size of zero or more.")
     # A volume typed as n voxels must keep lesions of exactly n voxels, so rounding may not push it to n + 1.
     by_volume = int(np.ceil(minimum_volume_ml / curve.geometry.voxel_ml - 1e-6))
-    return Lesions(curve, point, max(1, by_volume, minimum_voxels))
-
-
-def slice_axis(geometry: Geometry) -> int:
-    """Return the voxel axis across the slices: the one with clearly the largest spacing, else the one nearest S."""
-    spacing = geometry.spacing
-    coarsest = int(np.argmax(spacing))
-    if spacing[coarsest] > 1.2 * np.sort(spacing)[1]:
-        return coarsest
-    return int(np.argmax(np.abs(geometry.affine[2, :3]) / spacing))
-
-
-def _longest_axes(ijk: np.ndarray, index: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """Longest in-slice distance of each group of voxels, mm, one voxel added for the two half ends.
-
-    The longest distance of a point set is its largest width over all directions; 90 directions find it to 0.02 %, and
-    eight tell which slices cannot hold it.
-    """
-    across = slice_axis(geometry)
-    axes = [axis for axis in range(3) if axis != across]
-    key = np.ravel_multi_index(
-        (index, *ijk[:, [across, *axes]].T), (index.max() + 1, *np.array(geometry.shape)[[across, *axes]])
-    )
-    key.sort()
-    # Only the two ends of each row can be ends of the longest axis.
-    row = key // geometry.shape[axes[1]]
-    ends = key[np.concatenate([[True], row[1:] != row[:-1]]) | np.concatenate([row[1:] != row[:-1], [True]])]
-    lesion, level, *place = np.unravel_index(ends, (index.max() + 1, *np.array(geometry.shape)[[across, *axes]]))
-    points = np.stack(place, axis=1) * geometry.spacing[axes]
-    slices = _group_starts(lesion, level)
-    coarse = _widths(points, slices, 8)
-    widest = np.maximum.reduceat(coarse, _group_starts(lesion[slices]))
-    hopeful = coarse >= widest[lesion[slices]] * np.cos(np.pi / 16) - 1e-9
-    kept = np.repeat(hopeful, np.diff(np.append(slices, ends.size)))
-    lesion, level = lesion[kept], level[kept]
-    slices = _group_starts(lesion, level)
-    widths = _widths(points[kept], slices, 90)
-    longest = np.maximum.reduceat(widths, _group_starts(lesion[slices]))
-    return longest + np.sqrt(geometry.spacing[axes].prod())
-
-
-def _widths(points: np.ndarray, starts: np.ndarray, directions: int) -> np.ndarray:
-    """Largest width of each run of ``points`` (n, 2) over evenly spread directions."""
-    angle = np.pi * np.arange(directions) / directions
-    along = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ points.T
-    width = np.maximum.reduceat(along, starts, axis=1) - np.minimum.reduceat(along, starts, axis=1)
-    return width.max(axis=0)
-
-
-def _group_starts(*keys: np.ndarray) -> np.ndarray:
-    """First positions of the runs of equal keys."""
-    changes = np.any([key[1:] != key[:-1] for key in keys], axis=0)
-    return np.flatnonzero(np.concatenate([[True], changes]))
-
-
-def _as_beta(rho: float) -> float | None:
-    return rho / (1 + rho) if np.isfinite(rho) else None
+    return Lesions(curve, point, max(1, by_volume, minimum_voxels), minimum_diameter_mm, decisions)

@@ -9,6 +9,7 @@ import numpy as np
 from .component_tree import ComponentTree
 from .errors import InputError
 from .geometry import Geometry
+from .lesion_measures import LesionMeasures
 from .levels import ConditionedRule, LevelRule, PosteriorRule, fbeta_weights, ratio
 from .probability_map import ProbabilityMap, check_probabilities
 
@@ -101,6 +102,7 @@ class OperatingCurve:
         self.expected_total = float(self._probability.sum(dtype=np.float64))
         self.order = np.zeros(0, np.int64)
         self._tree: ComponentTree | None = None
+        self._measures: LesionMeasures | None = None
         self._cut = np.inf
         self._extend(self._next_cut())
 
@@ -159,12 +161,24 @@ class OperatingCurve:
         """Return the expected figures of the voxels with these ranks (0 is the highest score)."""
         return self._figures(float(self.expected[ranks].sum(dtype=np.float64)), len(ranks))
 
+    def figures_without(self, count: int, hidden: np.ndarray) -> Figures:
+        """Return the expected figures of the first ``count`` voxels but those with the ranks ``hidden``."""
+        tp = float(self._sums[count]) - float(self.expected[hidden].sum(dtype=np.float64))
+        return self._figures(max(0.0, tp) if count > len(hidden) else 0.0, count - len(hidden))
+
     @property
     def tree(self) -> ComponentTree:
         """The component tree of the candidates, built when first asked for and again when candidates were added."""
         if self._tree is None:
             self._tree = ComponentTree(self.order, self.geometry.shape)
         return self._tree
+
+    @property
+    def measures(self) -> LesionMeasures:
+        """What measures the components of the tree, made when first asked for and again when candidates were added."""
+        if self._measures is None:
+            self._measures = LesionMeasures(self)
+        return self._measures
 
     @property
     def highest(self) -> float:
@@ -196,7 +210,7 @@ class OperatingCurve:
         self._unfloored = _together(self.rule.entries(self.scores, self.expected, self.expected_total), self.scores)
         self.entries = np.maximum(self._unfloored, self.rule.floor_entries(self.scores))
         self.generation += 1
-        self._tree = None
+        self._tree = self._measures = None
 
 
 def _together(entries: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -1,8 +1,16 @@
 """The slider's number: balance = log2(beta / alpha), with alpha + beta = 1."""
 
+import math
+
 from ..engine.lesions import find_lesions
 
 LOWEST, HIGHEST = -5.0, 5.0
+
+
+def balanceOf(alpha, beta):
+    """Return the slider position of the weights, the nearest end where they lie beyond it."""
+    balance = math.log2(beta / alpha) if beta > 0 else LOWEST
+    return min(max(round(balance, 6), LOWEST), HIGHEST)
 
 
 def weights(balance):
@@ -11,7 +19,7 @@ def weights(balance):
     return 1.0 / (1.0 + rho), rho / (1.0 + rho)
 
 
-def firstBalanceWithLesion(curve, minimumVolumeMl, step=0.02):
+def firstBalanceWithLesion(curve, minimumVolumeMl, minimumDiameterMm=0.0, step=0.02):
     """Return the lowest slider position (a multiple of ``step``) that shows a lesion, or None if none does.
 
     The sets are nested, so a lesion that is large enough stays so to the right: bisection finds it.
@@ -19,7 +27,7 @@ def firstBalanceWithLesion(curve, minimumVolumeMl, step=0.02):
 
     def hasLesion(index):
         point = curve.at(*weights(LOWEST + index * step))
-        return len(find_lesions(curve, point, minimumVolumeMl)) > 0
+        return len(find_lesions(curve, point, minimumVolumeMl, minimum_diameter_mm=minimumDiameterMm)) > 0
 
     low, high = 0, round((HIGHEST - LOWEST) / step)
     if not hasLesion(high):

@@ -3,7 +3,7 @@
 import qt
 from slicer.i18n import tr as _
 
-from . import panel_text
+from . import lesion_text, panel_text
 from .balance import firstBalanceWithLesion, weights
 
 SURFACE_DELAY_MS = 300  # a closed surface costs tens of milliseconds: drawn when the hand rests
@@ -13,13 +13,16 @@ class OperatingPointPanel:
     """Shows one operating point of a LesionResult, and another one whenever the setting changes.
 
     Any number of changes within one turn of the event loop give one update. ``say`` shows a sentence in the status.
+    ``lesions``: the LesionsSection, which shows the same one by one.
     """
 
-    def __init__(self, ui, say):
+    def __init__(self, ui, say, lesions):
         self.ui = ui
         self.result = None
+        self._lesions = lesions
+        lesions.changed = self._showAgain
         self._say = say
-        self._setting = None  # (balance, smallest volume) wanted
+        self._setting = None  # (balance, smallest volume, smallest diameter) wanted
         self._shown = None  # the one on the screen
         self._saidEmpty = False
         self._updateTimer = _singleShotTimer(0, self._update)
@@ -31,6 +34,7 @@ class OperatingPointPanel:
         self.result = result
         self._shown = None
         self._firstBalances = {}
+        self._lesions.setResult(result)
         self.ui.balanceSlider.enabled = result is not None
         self.ui.minimumVolumeSpinBox.enabled = result is not None
         if result is None:
@@ -40,9 +44,9 @@ class OperatingPointPanel:
         else:
             self._update()
 
-    def setSetting(self, balance, minimumVolumeMl):
+    def setSetting(self, balance, minimumVolumeMl, minimumDiameterMm=0.0):
         """Ask for a setting; it is shown in the next turn of the event loop."""
-        self._setting = (balance, minimumVolumeMl)
+        self._setting = (balance, minimumVolumeMl, minimumDiameterMm)
         self.ui.weightsLabel.text = panel_text.weightsText(balance)
         if self.result is not None and self._setting != self._shown:
             self._updateTimer.start()
@@ -54,11 +58,17 @@ class OperatingPointPanel:
             self.setResult(None)
             self._say(_("The segmentation was removed from the scene. Press Segment to mark the lesions again."))
             return
-        balance, minimumVolumeMl = self._setting
+        balance, *smallest = self._setting
         self._shown = self._setting
-        lesions = self.result.show(*weights(balance), minimumVolumeMl)
+        self.result.show(*weights(balance), *smallest)
+        self._showAgain()
+
+    def _showAgain(self):
+        """Show the lesions of the result after the setting, a decision or a hand edit changed them."""
+        lesions = self.result.lesions
         self._showFigures(lesions)
-        self._sayWhetherEmpty(lesions, minimumVolumeMl)
+        self._lesions.showLesions(lesions)
+        self._sayWhetherEmpty(lesions)
         self._surfaceTimer.start()
 
     def _updateSurface(self):
@@ -84,13 +94,14 @@ class OperatingPointPanel:
             label.text = panel_text.NOTHING
         self.ui.figuresFromLabel.text = ""
 
-    def _sayWhetherEmpty(self, lesions, minimumVolumeMl):
-        if len(lesions) == 0:
-            curve = self.result.curve
-            if minimumVolumeMl not in self._firstBalances:  # a search of many settings, the same for all of them
-                self._firstBalances[minimumVolumeMl] = firstBalanceWithLesion(curve, minimumVolumeMl)
-            first = self._firstBalances[minimumVolumeMl]
-            self._say(panel_text.emptyText(curve.highest, first, minimumVolumeMl))
+    def _sayWhetherEmpty(self, lesions):
+        curve, smallest = self.result.curve, self._setting[1:]
+        if lesions.listed and not len(lesions):
+            self._say(lesion_text.allRejectedText(len(lesions.listed)))
+        elif len(lesions) == 0:
+            if smallest not in self._firstBalances:  # a search of many settings, the same for all of them
+                self._firstBalances[smallest] = firstBalanceWithLesion(curve, *smallest)
+            self._say(panel_text.emptyText(curve.highest, self._firstBalances[smallest], *smallest))
         elif self._saidEmpty:
             self._say("")
         self._saidEmpty = len(lesions) == 0

@@ -7,9 +7,12 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
+from ..scene.segmentation import ROLE
 from . import panel_text
+from .balance import balanceOf
 from .channel_guess import guessChannel
 from .installation import ensureInstalled
+from .lesions_section import LesionsSection
 from .model_choice import installedModels
 from .operating_point_panel import OperatingPointPanel
 
@@ -33,12 +36,14 @@ class Panel:
         self._run = None
         self._stopping = False
         self._saidMissing = False
+        self._worked = None  # the segmentation node last worked on, or tried to
         self._models = {}  # ModelChoice by name
         self._selectors = {"flair": ui.flairSelector, "t1": ui.t1Selector, "t2": ui.t2Selector}
         self._pollTimer = qt.QTimer()
         self._pollTimer.setInterval(POLL_INTERVAL_MS)
         self._pollTimer.timeout.connect(self._onPoll)
-        self.operatingPoint = OperatingPointPanel(ui, self._say)
+        self.lesions = LesionsSection(ui.lesionsButton, logic, self._say)
+        self.operatingPoint = OperatingPointPanel(ui, self._say, self.lesions)
         self._fillModels()
         self._fillDevices([{"name": "cpu", "text": _("CPU")}])
         ui.segmentButton.clicked.connect(self._onSegmentClicked)
@@ -51,6 +56,7 @@ class Panel:
         if self._parameterNode is not None:
             self._parameterNode.disconnectGui(self._guiTag)
         self._parameterNode = parameterNode
+        self.lesions.setParameterNode(parameterNode)
         if parameterNode is None:
             return
         self._guessVolumes()
@@ -64,7 +70,9 @@ class Panel:
     def onParametersChanged(self, caller=None, event=None):
         """To be called when the parameter node was modified."""
         if self._parameterNode is not None:
-            self.operatingPoint.setSetting(self._parameterNode.balance, self._parameterNode.minimumVolumeMl)
+            parameters = self._parameterNode
+            self._followSegmentation()
+            self.operatingPoint.setSetting(parameters.balance, parameters.minimumVolumeMl, parameters.minimumDiameterMm)
             self._refresh()
 
     def abandon(self):
@@ -73,6 +81,7 @@ class Panel:
         if self._run is not None:
             self._run.abandon()
             self._run = None
+        self._worked = None
         self.operatingPoint.setResult(None)
         self._say("")
         self._refresh()
@@ -149,22 +158,52 @@ class Panel:
             self._say(str(error))
             return
         self._say(panel_text.doneText(run.seconds, run.device))
-        previous = self._parameterNode.segmentation
-        if previous is not None:
-            previous.SetDisplayVisibility(False)  # it may hold hand edits: hidden, never overwritten
+        self._workOn(result)
         self._parameterNode.segmentation = result.segmentationNode
+        self.lesions.takeKeyboard()
+
+    def _workOn(self, result):
+        """Make ``result`` the one that the slider and the list work on."""
+        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+            if node.GetAttribute(ROLE) and node is not result.segmentationNode:
+                node.SetDisplayVisibility(False)  # it may hold hand edits: hidden, never overwritten
+        self._worked = result.segmentationNode
         self.operatingPoint.setResult(result)
-        self._jumpToLargest(result.lesions)
+
+    def _followSegmentation(self):
+        """Work on the result that the parameter node names: another one was chosen, or a scene was opened."""
+        node = self._parameterNode.segmentation
+        if self.running or node is self._worked or slicer.mrmlScene.IsClosing():
+            return
+        self._worked = node
+        if node is None:
+            if self.operatingPoint.result is not None and self.operatingPoint.result.inScene:
+                self.operatingPoint.setResult(None)  # else the slider says that it was removed
+            return
+        try:
+            result = self.logic.restoreResult(node)
+        except InputError as error:
+            self.operatingPoint.setResult(None)
+            self._say(str(error))
+            return
+        node.SetDisplayVisibility(True)
+        self._takeSetting(result.setting)
+        self._workOn(result)
+
+    def _takeSetting(self, setting):
+        """Bring the slider and the filters to the setting (alpha, beta, ml, mm) that a result was left at."""
+        parameters = self._parameterNode
+        wasModifying = parameters.StartModify()
+        if setting is not None:
+            parameters.balance = balanceOf(*setting[:2])
+            parameters.minimumVolumeMl, parameters.minimumDiameterMm = (float(size) for size in setting[2:])
+        parameters.EndModify(wasModifying)
+        self.operatingPoint.setSetting(parameters.balance, parameters.minimumVolumeMl, parameters.minimumDiameterMm)
 
     def _showVolume(self, node):
         views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         if any(view.GetBackgroundVolumeID() != node.GetID() for view in views):
             slicer.util.setSliceViewerLayers(background=node, fit=True)
-
-    def _jumpToLargest(self, lesions):
-        if len(lesions):
-            largest = lesions.rows[0]
-            slicer.modules.markups.logic().JumpSlicesToLocation(*largest.centroid_ras, False)
 
     def _showProgress(self):
         self.ui.progressBar.value = panel_text.progressPercent(self._run.stage, self._run.fraction)
@@ -219,7 +258,11 @@ class Panel:
         if any((parameters.flairVolume, parameters.t1Volume, parameters.t2Volume)):
             return
         nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        nodes = {node.GetName(): node for node in nodes if not node.IsA("vtkMRMLLabelMapVolumeNode")}
+        nodes = {
+            node.GetName(): node
+            for node in nodes
+            if not (node.IsA("vtkMRMLLabelMapVolumeNode") or node.GetAttribute(ROLE))
+        }
         for channel in self._selectors:
             name = guessChannel(channel, list(nodes))
             if name is not None:

@@ -62,12 +62,18 @@ def doneText(seconds, device):
     )
 
 
-def emptyText(highest, firstBalance, smallestMl):
+def emptyText(highest, firstBalance, smallestMl, smallestMm=0.0):
     """The sentence for a setting that shows nothing: what the highest probability is, and where a lesion appears.
 
     ``firstBalance``: the slider position that shows the first lesion, None if none does.
     """
-    size = _(" of at least {volume:.3f} ml").format(volume=smallestMl) if smallestMl > 0 else ""
+    size = ""
+    if smallestMl > 0 and smallestMm > 0:
+        size = _(" of at least {volume:.3f} ml and {length:.1f} mm").format(volume=smallestMl, length=smallestMm)
+    elif smallestMl > 0:
+        size = _(" of at least {volume:.3f} ml").format(volume=smallestMl)
+    elif smallestMm > 0:
+        size = _(" of at least {length:.1f} mm").format(length=smallestMm)
     start = _("No lesion{size} at this setting; the highest probability is {highest:.2f}").format(
         size=size, highest=highest
     )

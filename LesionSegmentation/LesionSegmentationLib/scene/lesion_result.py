@@ -1,12 +1,26 @@
 """A probability map in the scene: its operating curve, and the segmentation node that shows one point of it."""
 
 from dataclasses import replace
+from functools import cached_property
 
+import slicer.util
+
+from ..engine.decisions import UNDECIDED, Decision
 from ..engine.errors import InputError
 from ..engine.lesions import find_lesions
+from ..engine.midplane import find_midplane
 from ..engine.operating_curve import OperatingCurve
+from .lesion_views import jumpTo
 from .live import LiveSegment
-from .segmentation import PROVENANCE_TAG, SEGMENT_ID, SURFACE, createLesionSegmentation, provenanceText
+from .result_nodes import storeDecisions, storedDecisions, storedMap, storeMap
+from .segmentation import (
+    PROVENANCE_TAG,
+    SEGMENT_ID,
+    SURFACE,
+    createLesionSegmentation,
+    provenanceText,
+    readProvenance,
+)
 from .volumes import volumeGeometry
 
 FAR = 1e6  # a score beyond the level of every setting
@@ -18,19 +32,42 @@ class LesionResult:
     ``tree``: the component tree that the worker made of the map; it is made here when left out. Raises InputError, and
     adds nothing to the scene, when the reference volume is no longer where the map lies.
 
-    What the segment shows is at all times :attr:`lesions`, and on top of them what was painted and erased by hand.
+    What the segment shows is at all times :attr:`lesions`, and on top of them what was painted and erased by hand. All
+    that it takes to go on (map, setting, decisions, notes) is kept with the segmentation node, see :meth:`stored`.
     """
 
     def __init__(self, scene, referenceNode, probabilityMap, tree=None):
         if not volumeGeometry(referenceNode).same_grid(probabilityMap.geometry, 1e-2):
             raise InputError(f"{referenceNode.GetName()} changed while it was segmented; segment it again.")
-        self.probabilityMap = probabilityMap
-        self.curve = OperatingCurve.of(probabilityMap, tree)
-        self.lesions = None
         name = scene.GenerateUniqueName(f"{referenceNode.GetName()} lesions")
-        self.segmentationNode = createLesionSegmentation(scene, referenceNode, name)
-        self.segmentId = SEGMENT_ID
-        self._live = LiveSegment(self.segmentationNode, self.segmentId, self.curve)
+        node = createLesionSegmentation(scene, referenceNode, name)
+        storeMap(scene, node, referenceNode, probabilityMap)
+        self._begin(node, probabilityMap, OperatingCurve.of(probabilityMap, tree), storedDecisions(node))
+        self._live = LiveSegment(node, self.segmentId, self.curve)
+
+    @classmethod
+    def stored(cls, segmentationNode):
+        """Return the result that a segmentation node of the scene shows, ready to be slid again.
+
+        Its setting, decisions and notes are as they were, and what the segment holds beyond its lesions counts as
+        edited by hand. Raises InputError, one sentence, when the node is none of a result or something was removed.
+        """
+        probabilityMap, decisions = storedMap(segmentationNode), storedDecisions(segmentationNode)
+        setting = readProvenance(segmentationNode)
+        self = cls.__new__(cls)
+        self._begin(segmentationNode, probabilityMap, OperatingCurve.of(probabilityMap), decisions)
+        if setting is not None:
+            self._find(
+                *(setting.get(key, 0.0) for key in ("alpha", "beta", "minimum_volume_ml", "minimum_diameter_mm"))
+            )
+        self._live = LiveSegment(segmentationNode, self.segmentId, self.curve, self.lesions)
+        return self
+
+    def _begin(self, segmentationNode, probabilityMap, curve, decisions):
+        self.segmentationNode, self.segmentId = segmentationNode, SEGMENT_ID
+        self.probabilityMap, self.curve, self.decisions = probabilityMap, curve, decisions
+        self.lesions = None
+        self.setting = None  # (alpha, beta, smallest volume in ml, smallest diameter in mm)
 
     @property
     def editedVoxels(self):
@@ -43,11 +80,18 @@ class LesionResult:
         node = self.segmentationNode
         return node.GetScene() is not None and node.GetSegmentation().GetSegment(self.segmentId) is not None
 
-    def show(self, alpha, beta, minimumVolumeMl=0.0):
-        """Show the operating point of alpha (false positives) and beta (false negatives); returns its Lesions."""
-        self.lesions = find_lesions(self.curve, self.curve.at(alpha, beta), minimumVolumeMl)
-        self._live.showLesions(self.lesions)
-        self._live.setTag(PROVENANCE_TAG, provenanceText(self._provenance(minimumVolumeMl)))
+    @property
+    def referenceNode(self):
+        """The volume that was segmented, None once it was removed."""
+        return self.segmentationNode.GetNodeReference(self.segmentationNode.GetReferenceImageGeometryReferenceRole())
+
+    def show(self, alpha, beta, minimumVolumeMl=0.0, minimumDiameterMm=0.0):
+        """Show the operating point of alpha (false positives) and beta (false negatives); returns its Lesions.
+
+        Components below either size are not listed; rejected lesions are listed and not shown.
+        """
+        self._find(alpha, beta, minimumVolumeMl, minimumDiameterMm)
+        self._live.showLesions(self.lesions, {PROVENANCE_TAG: provenanceText(self._provenance())})
         return self.lesions
 
     def editedMap(self):
@@ -62,20 +106,92 @@ class LesionResult:
         array = _overwritten(made.array, painted, 1, erased, 0)
         return replace(made, array=array, provenance=provenance, score=score)
 
+    def decide(self, lesionId, state):
+        """Take a decision ("kept", "rejected", "undecided") on a listed lesion; returns the Lesions shown then.
+
+        A rejected lesion stays out at every setting, with what it splits into and what it grows into, until it meets
+        another lesion: see the engine's ``decisions``. Raises InputError for a lesion that is not listed now.
+        """
+        lesion = self.lesion(lesionId)
+        self.decisions.decide(Decision(lesion.peak, self.lesions.point.count, state))
+        return self._decided()
+
+    def setNote(self, lesionId, text):
+        """Write a note on a listed lesion; it replaces what :attr:`lesions` says of it. "" removes it."""
+        lesion = self.lesion(lesionId)
+        for peak in [peak for peak in self.decisions.notes if self.lesions.holding(peak) == lesion]:
+            self.decisions.set_note(peak, "")
+        self.decisions.set_note(lesion.peak, text)
+        self._decided()
+
+    def resetDecisions(self):
+        """Forget all decisions on lesions, notes stay; returns the Lesions shown then."""
+        self.decisions.clear()
+        return self._decided()
+
+    def resetEdits(self):
+        """Forget what was painted and erased by hand."""
+        self._live.resetEdits()
+
+    def lesion(self, lesionId):
+        """Return the listed lesion of that id. Raises InputError where there is none."""
+        found = [lesion for lesion in self.lesions.listed if lesion.id == lesionId] if self.lesions else []
+        if not found:
+            raise InputError(f"There is no lesion {lesionId} in the list at this setting.")
+        return found[0]
+
+    def isUndecided(self, lesionId):
+        """Whether a listed lesion has yet to be decided on."""
+        return self.lesions.states[lesionId].startswith(UNDECIDED)
+
+    def side(self, lesion):
+        """On which side of the patient a lesion lies: "left", "right", "middle", None where the image does not tell."""
+        return None if self._midplane is None else self._midplane.side(lesion.centroid_ras)
+
+    def jumpTo(self, lesionId):
+        """Bring all slice views to a listed lesion; returns the place, RAS in mm, a voxel of the lesion."""
+        place = self.lesions.middle(self.lesion(lesionId))
+        jumpTo(self.segmentationNode.GetScene(), place)
+        return place
+
     def updateSurface(self):
         """Bring the 3D surface, where one was made, to what is shown."""
         if self.segmentationNode.GetSegmentation().ContainsRepresentation(SURFACE):
             self._live.updateSurface()
 
-    def _provenance(self, minimumVolumeMl):
+    @cached_property
+    def _midplane(self):
+        node = self.referenceNode
+        if node is None or node.GetImageData() is None:
+            return None
+        return find_midplane(slicer.util.arrayFromVolume(node).transpose(2, 1, 0), volumeGeometry(node))
+
+    def _find(self, *setting):
+        alpha, beta, minimumVolumeMl, minimumDiameterMm = setting
+        self.lesions = find_lesions(
+            self.curve,
+            self.curve.at(alpha, beta),
+            minimumVolumeMl,
+            minimum_diameter_mm=minimumDiameterMm,
+            decisions=self.decisions,
+        )
+        self.setting = setting
+
+    def _decided(self):
+        storeDecisions(self.segmentationNode, self.decisions)
+        return self.show(*self.setting)
+
+    def _provenance(self):
         """What made the segment and at which setting, to be kept with it in every file it is saved to."""
-        point = self.lesions.point
+        alpha, beta, minimumVolumeMl, minimumDiameterMm = self.setting
         return {
             "model": self.probabilityMap.provenance.get("model"),
-            "alpha": point.alpha,
-            "beta": point.beta,
-            "threshold": point.probability_threshold,
+            "alpha": alpha,
+            "beta": beta,
+            "threshold": self.lesions.point.probability_threshold,
             "minimum_volume_ml": minimumVolumeMl,
+            "minimum_diameter_mm": minimumDiameterMm,
+            "rejected_lesions": len(self.lesions.listed) - len(self.lesions),
             "notice": "Research use, not a medical device.",
         }
 

@@ -27,14 +27,15 @@ class LiveSegment:
     """Shows any set of voxels in one segment of a segmentation node, at slider speed.
 
     ``curve``: the OperatingCurve whose voxels are shown; its grid must be that of the node. Voxels are flat C-order
-    indices of [i, j, k]. What the segment holds at the start counts as asked for. Raises InputError when the segment is
-    not there or the grids differ.
+    indices of [i, j, k]. What the segment holds at the start counts as asked for, unless ``lesions`` are given, those
+    that were asked for last: then all else counts as edited by hand. Raises InputError when the segment is not there or
+    the grids differ.
 
     Hand edits, with whatever tool, survive every later :meth:`show`: a painted voxel stays, an erased one stays away,
     until :meth:`resetEdits`.
     """
 
-    def __init__(self, segmentationNode, segmentId, curve):
+    def __init__(self, segmentationNode, segmentId, curve, lesions=None):
         self._node = segmentationNode
         self._segmentId = segmentId
         self._shape = curve.geometry.shape
@@ -43,15 +44,17 @@ class LiveSegment:
             raise InputError(f"{segmentationNode.GetName()} has another grid than the result to show in it.")
         self._states = np.zeros(int(np.prod(self._shape)), np.uint8)
         self._painted = self._erased = np.zeros(0, np.int64)
+        self._lesions = lesions  # what is asked for, where it is engine Lesions
         labelmap = self._labelmap()
-        self._asked = self._present(labelmap)
+        self._asked = self._present(labelmap) if lesions is None else lesions.voxels  # None where not listed
         self._states[self._asked] = _ASKED
-        self._stamp = self._stampOf(labelmap)
+        self._stamp = self._stampOf(labelmap) if lesions is None else None
 
     @property
     def shown(self):
         """Flat indices of the voxels in the segment as last written, hand edits included; unsorted."""
-        asked = self._asked[self._states[self._asked] & _ERASED == 0]
+        asked = self._askedVoxels()
+        asked = asked[self._states[asked] & _ERASED == 0]
         return np.concatenate([asked, self._painted[self._states[self._painted] & _ASKED == 0]])
 
     def edits(self):
@@ -68,23 +71,28 @@ class LiveSegment:
         self._states &= ~_EDITED
         self._write(labelmap, erased[self._states[erased] & _ASKED != 0], painted[self._states[painted] & _ASKED == 0])
 
-    def showLesions(self, lesions):
-        """Show the voxels of engine Lesions."""
-        self.show(lesions.voxels)
+    def showLesions(self, lesions, tags=None):
+        """Show the voxels of engine Lesions, and set ``tags`` of the segment, {name: value}; one event at most."""
+        earlier = self._lesions
+        if earlier is None or earlier.curve is not lesions.curve:
+            self.show(lesions.voxels, tags)
+        else:
+            labelmap = self._labelmap()
+            self._collectEdits(labelmap)
+            added, removed = lesions.changes_from(earlier)
+            self._states[added] ^= _ASKED
+            self._states[removed] ^= _ASKED
+            self._asked = None
+            self._writeUnedited(labelmap, added, removed, tags)
+        self._lesions = lesions
 
-    def show(self, voxels):
+    def show(self, voxels, tags=None):
         """Show exactly ``voxels`` (flat indices, each once) and the hand edits on top of them."""
         labelmap = self._labelmap()
         self._collectEdits(labelmap)
+        self._lesions = None
         added, removed = self._exchange(voxels)
-        if self._painted.size or self._erased.size:
-            added, removed = (part[self._states[part] & _EDITED == 0] for part in (added, removed))
-        self._write(labelmap, added, removed)
-
-    def setTag(self, name, value):
-        """Set a tag of the segment."""
-        with self._ownChange():
-            self._segment().SetTag(name, value)
+        self._writeUnedited(labelmap, added, removed, tags)
 
     def updateSurface(self):
         """Make the 3D surface of what is shown, anew: Slicer would keep an old one."""
@@ -94,9 +102,10 @@ class LiveSegment:
     def _exchange(self, voxels):
         """Take ``voxels`` as what is asked for from now on; return the flat indices (added, removed)."""
         states = self._states
+        asked = self._askedVoxels()
         # Settings give prefixes of one ranking: what two of them begin with in common need not be looked at.
-        common = _commonLength(self._asked, voxels)
-        old, new = self._asked[common:], voxels[common:]
+        common = _commonLength(asked, voxels)
+        old, new = asked[common:], voxels[common:]
         states[new] |= _MARKED
         added = new[states[new] & _ASKED == 0]
         removed = old[states[old] & _MARKED == 0]
@@ -106,15 +115,31 @@ class LiveSegment:
         self._asked = voxels
         return added, removed
 
-    def _write(self, labelmap, added, removed):
-        """Write the voxels that enter and leave the segment, and tell those who draw it."""
-        if added.size or removed.size:
+    def _askedVoxels(self):
+        if self._asked is None:
+            self._asked = np.flatnonzero(self._states & _ASKED)
+        return self._asked
+
+    def _writeUnedited(self, labelmap, added, removed, tags):
+        """Write what changed in what is asked for, where no hand edit stands above it."""
+        if self._painted.size or self._erased.size:
+            added, removed = (part[self._states[part] & _EDITED == 0] for part in (added, removed))
+        self._write(labelmap, added, removed, tags)
+
+    def _write(self, labelmap, added, removed, tags=None):
+        """Write the voxels that enter and leave the segment, and its tags; tell those who draw it, once."""
+        segment, before = self._segment(), self._segment().GetMTime()
+        changed = added.size or removed.size
+        if changed:
             array = _arrayOf(labelmap)
             array[_turned(removed, self._shape)] = 0
-            array[_turned(added, self._shape)] = self._segment().GetLabelValue()
+            array[_turned(added, self._shape)] = segment.GetLabelValue()
             labelmap.GetPointData().GetScalars().Modified()
-            self._segment().Modified()
-            self._stamp = self._stampOf(labelmap)
+        for name, value in (tags or {}).items():
+            segment.SetTag(name, value)  # says that the segment was modified where the value is another one
+        if changed and segment.GetMTime() == before:
+            segment.Modified()
+        self._stamp = self._stampOf(labelmap)
 
     def _collectEdits(self, labelmap):
         """Find what others changed in the segment since the last write."""

@@ -12,6 +12,8 @@ LABELMAP, SURFACE = "Binary labelmap", "Closed surface"  # Slicer's names
 COLOUR = (1.0, 0.35, 0.15)
 FILL_OPACITY, OUTLINE_OPACITY = 0.35, 1.0
 PROVENANCE_TAG = "LesionSegmentation.Provenance"
+ROLE = "LesionSegmentation.Role"  # attribute of the nodes of a result
+SEGMENTATION_ROLE = "segmentation"
 
 
 def createLesionSegmentation(scene, referenceNode, name):
@@ -19,7 +21,10 @@ def createLesionSegmentation(scene, referenceNode, name):
 
     It lies beside the reference volume: under the same parent in the subject hierarchy and under the same transform.
     """
-    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node = slicer.vtkMRMLSegmentationNode()
+    node.SetName(name)
+    node.SetAttribute(ROLE, SEGMENTATION_ROLE)  # before it is added: selectors look then
+    scene.AddNode(node)
     node.SetAndObserveTransformNodeID(referenceNode.GetTransformNodeID())
     node.SetReferenceImageGeometryParameterFromVolumeNode(referenceNode)
     node.GetSegmentation().AddSegment(_emptySegment(referenceGrid(node)), SEGMENT_ID)
