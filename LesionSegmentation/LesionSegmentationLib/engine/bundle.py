@@ -186,7 +186,8 @@ def write_bundle(
     """Write a bundle beside ``folder`` and rename it into place; returns it verified.
 
     ``description`` is bundle.json without ``schema`` and ``weights``; ``runtime`` may be left out for a network of the
-    engine's own. ``pictures``: contents of files that the card shows, by file name. An existing ``folder`` is refused, and so are weights that are not finite.
+    engine's own. ``pictures``: contents of files that the card shows, by file name. An existing ``folder`` is refused,
+    and so are weights that are not finite.
     """
     from safetensors.torch import save_file
 

@@ -172,3 +172,23 @@ def test_a_run_may_begin_with_the_weights_of_another(fit):
     other = {"start_from": start, "network": {"name": "unet", "in_channels": 2, "features": [4, 8, 8]}}
     code, _ = fit("third", changes={"model": other})
     assert code == 2
+
+
+def test_a_conditioned_head_may_begin_with_a_plain_network(fit):
+    _, first = fit("first")
+    plain = load_run(first / "last.ckpt")
+    network = {**plain.network_spec, "outputs": 3}
+    loss = {"name": "conditioned_tversky", "lowest": 0.2, "highest": 5.0}
+    model = {
+        "network": network, "loss": loss, "initial_logit": 0.0, "start_from": str(first / "last.ckpt"),
+        "optimiser": {**RATE, "learning_rate": 1e-9},
+    }  # fmt: skip
+    code, second = fit("second", changes={"model": model, "trainer": {"max_epochs": 1}})
+    assert code == 0
+    image = torch.randn(1, 2, 32, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before, maps = plain.network()(image), load_run(second / "last.ckpt").network()(image)
+    assert torch.allclose(maps[:, :1], before, atol=1e-4) and torch.allclose(maps[:, 2:], before, atol=1e-4)
+    assert torch.allclose(maps[:, 1], torch.zeros(()), atol=1e-4)
+    code, _ = fit("back", changes={"model": {"start_from": str(second / "last.ckpt")}})
+    assert code == 2

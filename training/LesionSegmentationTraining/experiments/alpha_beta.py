@@ -4,10 +4,11 @@
     python -m ... measure --cache synthetic.safetensors --test real.safetensors test.safetensors --runs RUNS
     python -m ... publish --runs RUNS --output docs/experiments
 
-Every network has the same form, data, seed and number of steps; only the loss differs (:data:`NETWORKS`). All learn
-from made-up patients alone, so that every real patient is left out of all of them. Posteriors are calibrated on the
-cache's own calibration cases. All is measured on FLAIR alone, which every case has. Each step may be stopped and given
-again; it goes on where it was.
+All networks begin as one and the same, the trunk, which cross-entropy trained (``ms-flair-trunk.yaml``), and go on
+with the same data, seed and number of steps; only the loss differs (:data:`NETWORKS`). All learn from made-up patients
+alone, so that every real patient is left out of all of them. Posteriors are calibrated on the cache's own calibration
+cases. All is measured on FLAIR alone, which every case has. Each step may be stopped and given again; it goes on where
+it was.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from scipy.special import expit
 
 from LesionSegmentationLib.engine.agreement import overlap_figures
@@ -37,9 +39,9 @@ from ..patches import open_caches
 from .alpha_beta_page import write_page
 
 BETAS = (0.3, 0.5, 0.7, 0.9)
-CONFIG = Path(__file__).parents[2] / "configs" / "ms-flair-fit.yaml"
-FEATURES = [16, 32, 64, 128]
-STEPS = 1200
+TRUNK = Path(__file__).parents[2] / "configs" / "ms-flair-trunk.yaml"
+STEPS = 800
+LEARNING_RATE = 0.001
 TILE = (96, 96, 96)
 RHO = (0.2, 20.0)
 
@@ -48,32 +50,34 @@ def _tversky(beta: float) -> dict:
     return {"name": "tversky", "alpha": round(1 - beta, 1), "beta": beta}
 
 
-# name: loss, the logit that the untrained network starts from, outputs
+# name: the loss after the trunk's
 NETWORKS = {
-    "ce": ({"name": "cross_entropy", "lesion_weight": 1.0}, -5, 1),
-    "ce_tversky": ({"name": "sum", "terms": [{"name": "cross_entropy", "factor": 25}, _tversky(0.5)]}, -5, 1),
-    **{f"tversky_{beta}": (_tversky(beta), -2, 1) for beta in BETAS},
-    "conditioned": ({"name": "conditioned_tversky", "lowest": RHO[0], "highest": RHO[1], "posterior": 25.0}, -2, 3),
+    "ce": {"name": "cross_entropy", "lesion_weight": 1.0},
+    "ce_tversky": {"name": "sum", "terms": [{"name": "cross_entropy", "factor": 25}, _tversky(0.5)]},
+    **{f"tversky_{beta}": _tversky(beta) for beta in BETAS},
+    "conditioned": {"name": "conditioned_tversky", "lowest": RHO[0], "highest": RHO[1], "posterior": 25.0},
 }
 
 
 def fit(cache: Path, runs: Path, names: list[str]) -> None:
-    """Train every network that is not trained yet."""
+    """Train the trunk and every network that is not trained yet."""
+    trunk = runs / "trunk"
+    _fit(trunk, cache)
+    network = yaml.safe_load(TRUNK.read_text(encoding="utf-8"))["model"]["network"]
     for name in names:
-        loss, start, outputs = NETWORKS[name]
-        network = {
-            "name": "unet", "in_channels": 3, "features": FEATURES, "convolutions": 2, "stem": "shuffle",
-            "norm": "batch", "outputs": outputs,
-        }  # fmt: skip
-        subprocess.run(
-            [
-                sys.executable, "-m", "LesionSegmentationTraining", "fit", "--config", str(CONFIG),
-                "--run", str(runs / name), "--model.network", json.dumps(network), "--model.loss", json.dumps(loss),
-                "--model.initial_logit", str(start), "--data.caches", json.dumps([str(cache)]),
-                "--trainer.max_epochs", str(STEPS // 100), "--trainer.enable_progress_bar", "false",
-            ],
-            check=True,
+        outputs = 3 if name == "conditioned" else 1
+        _fit(
+            runs / name, cache,
+            "--model.network", json.dumps({**network, "outputs": outputs}),
+            "--model.loss", json.dumps(NETWORKS[name]), "--model.start_from", str(trunk / "last.ckpt"),
+            "--model.optimiser.learning_rate", str(LEARNING_RATE), "--trainer.max_epochs", str(STEPS // 100),
         )  # fmt: skip
+
+
+def _fit(run: Path, cache: Path, *changes: str) -> None:
+    command = [sys.executable, "-m", "LesionSegmentationTraining", "fit", "--config", str(TRUNK), "--run", str(run)]
+    command += ["--data.caches", json.dumps([str(cache)]), "--trainer.enable_progress_bar", "false", *changes]
+    subprocess.run(command, check=True)
 
 
 def measure(cache: Path, tests: list[Path], runs: Path, names: list[str]) -> None:

@@ -44,7 +44,8 @@ class SegmentationModule(pl.LightningModule):
         initial_logit: what the untrained network says everywhere, about; -5 calls lesions rare, as they are.
         seed: of the first weights and of what is drawn within a step (dropout).
         start_from: checkpoint of an earlier run of the same network whose averaged weights this one begins with; what
-            it was fitted on is remembered in ``hparams.earlier``.
+            it was fitted on is remembered in ``hparams.earlier``. A conditioned head (three outputs) may begin with a
+            network of one output.
 
     Raises InputError for names and arguments that are not known. A checkpoint's ``state_dict`` holds the averaged
     weights under ``network.``; see ``trained_run.load_run``.
@@ -209,14 +210,25 @@ def _dice(marked: np.ndarray, mask: np.ndarray) -> float | None:
 
 def _begin_with(network: torch.nn.Module, specification: dict, run: TrainedRun, path: str) -> list[dict]:
     """Load the weights of ``run``; answers what is known of it and of those before it, the first one first."""
-    if run.network_spec != specification:
+    outputs = (run.network_spec.get("outputs", 1), specification.get("outputs", 1))
+    alike = {**run.network_spec, "outputs": 1} == {**specification, "outputs": 1}
+    if not alike or (outputs[0] != outputs[1] and outputs != (1, 3)):
         raise InputError(
             f"{path} holds the network {run.network_spec}, not {specification}; give model.network the same settings."
         )
-    network.load_state_dict(run.weights)
+    network.load_state_dict(run.weights if outputs[0] == outputs[1] else _three_of_one(run.weights, network))
     settings = run.hyper_parameters
     this = {"steps": run.step, "loss": run.loss, "patients": settings.get("patients", {})}
     return [*settings.get("earlier", []), this]
+
+
+def _three_of_one(weights: dict[str, torch.Tensor], network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A conditioned head from a plain one: score and posterior begin as its logit, the setting's effect at 0."""
+    shapes = {name: value.shape for name, value in network.state_dict().items()}
+    return {
+        name: value if value.shape == shapes[name] else torch.cat([value, torch.zeros_like(value), value])
+        for name, value in weights.items()
+    }
 
 
 def _start_at(network: torch.nn.Module, logit: float) -> None:
