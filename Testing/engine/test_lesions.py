@@ -90,3 +90,23 @@ def test_negative_sizes_are_refused(size):
     curve = OperatingCurve(np.ones((2, 2, 2), np.float32), Geometry((2, 2, 2), np.eye(4)))
     with pytest.raises(InputError, match="size"):
         find_lesions(curve, curve.at(1, 1), **size)
+
+
+@pytest.mark.parametrize("affine", [np.eye(4), OBLIQUE])
+def test_rows_do_not_depend_on_the_settings_seen_before(affine):
+    """What is carried over from one setting to the next is what measuring anew gives."""
+    rng = np.random.default_rng(4)
+    p = noisy((40, 36, 20), seed=8)
+    used = OperatingCurve(p, Geometry(p.shape, affine))
+    threshold = 0.4
+    for _ in range(60):
+        step = rng.choice([0.002, 0.01, 0.1])
+        threshold = float(np.clip(threshold + rng.normal(0, step), 0.05, 0.95))
+        rows = find_lesions(used, used.at_threshold(threshold), minimum_voxels=int(rng.integers(1, 8))).rows
+        fresh = OperatingCurve(p, Geometry(p.shape, affine))
+        anew = {row.id: row for row in find_lesions(fresh, fresh.at_threshold(threshold)).rows}
+        for row in rows:
+            assert row.diameter_mm == pytest.approx(anew[row.id].diameter_mm, rel=2e-4)
+            assert (row.voxels, row.volume_ml, row.centroid_ras) == (
+                anew[row.id].voxels, anew[row.id].volume_ml, anew[row.id].centroid_ras
+            )  # fmt: skip

@@ -87,13 +87,10 @@ class LesionTableView:
             self.table.horizontalHeaderItem(column).setToolTip(tip)
         header = self.table.horizontalHeader()
         header.setStretchLastSection(True)
-        for column, sample in enumerate(
-            (_("Decision"), "0000", "000.000", "00.0", "0.00", "0.00", _("middle"), "0.00")
-        ):
-            title = titles[column] + "    "  # room for the arrow of the sorting
-            metrics = self.table.fontMetrics()
-            width = max(metrics.boundingRect(text).width() for text in (sample + "  ", title))
-            self.table.setColumnWidth(column, width + 6)
+        metrics = self.table.fontMetrics()
+        for column, sample in enumerate((_("rejected"), "000", "00.000", "00.0", "0.00", "0.00", _("middle"), "0.00")):
+            width = max(metrics.boundingRect(text).width() for text in (sample, titles[column]))
+            self.table.setColumnWidth(column, width + 12)
         header.setSortIndicatorShown(True)
         self._showSorting()
         header.sectionClicked.connect(self._onTitleClicked)
@@ -160,7 +157,7 @@ class LesionTableView:
                 if shown is None or shown[column] != text:
                     self.table.item(row, column).setText(text)
             if shown is None or rejected != (shown[0] == lesion_text.stateText("rejected")):
-                self._dim(row, rejected)
+                self._strikeOut(row, rejected)
             self._texts[row] = texts
 
     def _addItems(self, row):
@@ -170,11 +167,11 @@ class LesionTableView:
                 item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
             self.table.setItem(row, column, item)
 
-    def _dim(self, row, dim):
-        group = qt.QPalette.Disabled if dim else qt.QPalette.Active
-        colour = self.table.palette.color(group, qt.QPalette.Text)
-        for column in range(self.table.columnCount):
-            self.table.item(row, column).setForeground(qt.QBrush(colour))
+    def _strikeOut(self, row, rejected):
+        for column in range(1, self.table.columnCount - 1):
+            font = self.table.item(row, column).font()
+            font.setStrikeOut(rejected)
+            self.table.item(row, column).setFont(font)
 
     def _rowOf(self, lesion):
         return next((row for row, listed in enumerate(self.rows) if listed is lesion), None)
