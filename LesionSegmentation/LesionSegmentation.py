@@ -97,7 +97,9 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         followUpWidget = slicer.util.loadUI(self.resourcePath("UI/FollowUpSection.ui"))
         self.panel.ui.followUpButton.layout().addWidget(followUpWidget)
         followUpWidget.setMRMLScene(slicer.mrmlScene)
-        self.followUp = FollowUpSection(slicer.util.childWidgetVariables(followUpWidget), self.logic)
+        self.followUp = FollowUpSection(
+            slicer.util.childWidgetVariables(followUpWidget), self.logic, self.resourcePath("requirements.txt")
+        )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)

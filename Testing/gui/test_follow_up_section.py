@@ -164,7 +164,23 @@ def testAComparisonIsNoStudy(compared, sectionUi):
     sectionUi.laterSelector.setCurrentNode(compared.result.segmentationNode)
     click(sectionUi.compareButton)
     assert not compared.running and "itself a comparison" in sectionUi.followUpStatusLabel.text
-    assert compared.result is not None and sectionUi.changesTable.rowCount == 3
+
+
+def testOtherStudiesEndTheComparison(compared, sectionUi, twoStudies):
+    sectionUi.earlierSelector.setCurrentNode(twoStudies[1])
+    sectionUi.laterSelector.setCurrentNode(twoStudies[0])
+    processEvents()
+    assert compared.result is None and not sectionUi.changesTable.visible
+    assert "Press Compare" in sectionUi.followUpStatusLabel.text
+    compareAndWait(compared)
+    assert column(sectionUi.changesTable, 1) == ["new", "gone", "unchanged"]
+    assert column(sectionUi.changesTable, 3)[0] > 0.5  # the large one, which came the other way round
+
+
+def testClosingTheSceneAfterTheComparison(compared, sectionUi, scene):
+    scene.Clear(False)
+    processEvents(0.5)
+    assert compared.result is None and not sectionUi.changesTable.visible and sectionUi.followUpStatusLabel.text == ""
 
 
 def testARemovedComparisonIsSaid(compared, ui, sectionUi, scene):

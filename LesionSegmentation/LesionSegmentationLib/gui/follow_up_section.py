@@ -11,6 +11,7 @@ from ..scene.change_classes import COLOURS
 from . import panel_text
 from .balance import weights
 from .follow_up_text import STAGE_STARTS, changeText, lesionsText, summaryText
+from .installation import ensureInstalled
 
 POLL_INTERVAL_MS = 50
 REST_MS = 300  # matching the lesions of two heads anew takes some tenths of a second: done when the hand rests
@@ -19,19 +20,22 @@ REST_MS = 300  # matching the lesions of two heads anew takes some tenths of a s
 class FollowUpSection:
     """Wires the widgets of FollowUpSection.ui to the logic.
 
-    ``ui``: the .ui's children by name. ``logic``: LesionSegmentationLogic. The comparison follows the slider of the
-    panel and the limits given here; only the choice of other studies takes another run.
+    ``ui``: the .ui's children by name. ``logic``: LesionSegmentationLogic. ``requirementsPath``: the packages to offer
+    for installation. The comparison follows the slider of the panel and the limits given here; the choice of other
+    studies ends it.
     """
 
-    def __init__(self, ui, logic):
+    def __init__(self, ui, logic, requirementsPath):
         self.ui = ui
         self.logic = logic
+        self._requirementsPath = requirementsPath
         self.result = None
         self._parameterNode = None
         self._guiTag = None
         self._run = None
         self._stopping = False
         self._filling = False
+        self._compared = None  # the segmentation nodes of the comparison
         self._shown = None  # the setting on the screen
         self._changes = {}  # by number
         self._pollTimer = qt.QTimer()
@@ -65,8 +69,12 @@ class FollowUpSection:
 
     def onParametersChanged(self, caller=None, event=None):
         """To be called when the parameter node was modified."""
-        if self.result is not None and self._parameterNode is not None and self._setting() != self._shown:
-            self._restTimer.start()
+        if self.result is not None and self._parameterNode is not None:
+            if self._chosen() != self._compared:
+                self._forget()  # the table would tell of other studies than those chosen above it
+                self._say(_("Press Compare to compare these studies."))
+            elif self._setting() != self._shown:
+                self._restTimer.start()
         self._refresh()
 
     def abandon(self):
@@ -88,11 +96,13 @@ class FollowUpSection:
         self._refresh()
 
     def _start(self):
-        parameters = self._parameterNode
+        problem = ensureInstalled(self._requirementsPath)
+        if problem:
+            self._say(problem)
+            return
+        self._compared = self._chosen()
         try:
-            self._run = self.logic.followUp(
-                parameters.earlierSegmentation, parameters.laterSegmentation, waitForCompletion=False
-            )
+            self._run = self.logic.followUp(*self._compared, waitForCompletion=False)
         except (InputError, OSError) as error:
             self._say(str(error))
             return
@@ -151,6 +161,9 @@ class FollowUpSection:
         self.ui.followUpWarningLabel.visible = bool(followUp.warning)
         self._say(" ".join([summaryText(followUp), *followUp.notes]))
 
+    def _chosen(self):
+        return self._parameterNode.earlierSegmentation, self._parameterNode.laterSegmentation
+
     def _setting(self):
         parameters = self._parameterNode
         limit = ChangeLimit(parameters.changeMl, parameters.changePercent / 100, parameters.newMl)
@@ -177,7 +190,7 @@ class FollowUpSection:
                 if value is not None:
                     item.setData(qt.Qt.DisplayRole, value)  # a number sorts as a number
                 table.setItem(row, column, item)
-            colour = qt.QColor.fromRgbF(*COLOURS[change.change])
+            colour = qt.QColor(*(round(255 * part) for part in COLOURS[change.change]))
             table.item(row, 1).setData(qt.Qt.DecorationRole, colour)
         table.sortingEnabled = True
         self._filling = False
