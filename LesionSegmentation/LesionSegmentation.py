@@ -1,5 +1,6 @@
 """The Slicer module LesionSegmentation: metadata and wiring. What it does lives in LesionSegmentationLib."""
 
+import logging
 import shutil
 import sys
 import time
@@ -48,6 +49,8 @@ class LesionSegmentation(ScriptedLoadableModule):
 class LesionSegmentationParameterNode:
     """The panel's settings, saved with the scene.
 
+    reference: the channel whose grid the result has, the first one chosen when empty. Volumes of channels that only a
+    bundle knows are node references called after them ("t1cVolume").
     balance: the slider, log2(beta / alpha). minimumVolumeMl: smallest lesion shown. segmentation: the last result.
     """
 
@@ -56,6 +59,7 @@ class LesionSegmentationParameterNode:
     t2Volume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
     model: str = ""
+    reference: str = ""
     balance: Annotated[float, WithinRange(-5.0, 5.0)] = 0.0
     minimumVolumeMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.0
 
@@ -80,9 +84,7 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.layout.addWidget(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = LesionSegmentationLogic()
-        self.panel = Panel(
-            slicer.util.childWidgetVariables(uiWidget), self.logic, self.resourcePath("requirements.txt")
-        )
+        self.panel = Panel(slicer.util.childWidgetVariables(uiWidget), self.logic, self.resourcePath)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.initializeParameterNode()
@@ -127,6 +129,7 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
     def __init__(self):
         ScriptedLoadableModuleLogic.__init__(self)
         self._worker = None
+        self._studyCheck = None
 
     def getParameterNode(self):
         return LesionSegmentationParameterNode(super().getParameterNode())
@@ -142,10 +145,13 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         beta=0.5,
         minimumVolumeMl=0.0,
         waitForCompletion=True,
+        otherNodes=None,
+        reference="",
     ):
         """Mark the lesions of a study with a model, in the worker process.
 
-        flairNode, t1Node, t2Node: scalar volumes of one examination; the result has the geometry of FLAIR.
+        flairNode, t1Node, t2Node: scalar volumes of one examination; otherNodes: those of other channels that a model
+        asks for, {"t1c": node}. reference: the channel whose grid the result has, the model's first one when empty.
         model: name of an installed bundle or its folder, the first installed one when empty.
         device: "auto", "cpu", "cuda" or "cuda:N". alpha, beta: weights of false positives and false negatives.
         minimumVolumeMl: smallest lesion to show, in millilitres.
@@ -158,18 +164,10 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
             result = LesionSegmentation.LesionSegmentationLogic().process(slicer.util.getNode("FLAIR"))
             print(len(result.lesions), result.segmentationNode.GetName())
         """
-        from LesionSegmentationLib.engine.errors import Cancelled, InputError
-        from LesionSegmentationLib.gui.model_choice import installedModels
-        from LesionSegmentationLib.scene.segmentation_run import SegmentationRun
+        from LesionSegmentationLib.engine.errors import Cancelled
 
-        if flairNode is None:
-            raise InputError(_("Choose the FLAIR volume to segment."))
-        if not model:
-            model = next((choice.name for choice in installedModels()), None)
-        if model is None:
-            raise InputError(_("No model is installed: install the extension again, it comes with one."))
-        nodes = {"flair": flairNode, "t1": t1Node, "t2": t2Node}
-        run = SegmentationRun(self.worker(), nodes, model, device)
+        nodes = {"flair": flairNode, "t1": t1Node, "t2": t2Node, **(otherNodes or {})}
+        run = self.startRun(nodes, model, device, reference)
         if not waitForCompletion:
             return run
         try:
@@ -187,16 +185,76 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         result.show(alpha, beta, minimumVolumeMl)
         return result
 
+    def startRun(self, nodes, model="", device="auto", reference=""):
+        """Begin what :meth:`process` does on ``nodes``, {channel: node or None}; returns the SegmentationRun.
+
+        Warnings (see :meth:`checkStudy`) go to the log. Raises InputError for a study that cannot be segmented.
+        """
+        from LesionSegmentationLib.gui.model_choice import chosenNodes
+        from LesionSegmentationLib.scene.segmentation_run import SegmentationRun
+
+        model, nodes = chosenNodes(model, nodes)
+        findings = self.checkStudy(nodes, reference or next(iter(nodes)))
+        for warning in findings.warnings:
+            logging.warning("Lesion segmentation: %s", warning)
+        findings.refuse()
+        return SegmentationRun(self.worker(), nodes, model, device, reference)
+
+    def guessVolumes(self, channels=("flair", "t1", "t2")):
+        """Return {channel: volume node} of the channels that one name or series description of the scene tells."""
+        from LesionSegmentationLib.gui.channel_guess import guessChannel
+        from LesionSegmentationLib.scene.volumes import volumeTexts
+
+        texts = volumeTexts(slicer.mrmlScene)
+        found = {channel: guessChannel(channel, texts) for channel in channels}
+        return {channel: slicer.mrmlScene.GetNodeByID(node) for channel, node in found.items() if node}
+
+    def checkStudy(self, nodes, reference="flair"):
+        """Return the Findings about ``nodes``, {channel: node}: refusal, warnings and notes; see StudyCheck."""
+        from LesionSegmentationLib.scene.study_check import StudyCheck
+
+        self._studyCheck = self._studyCheck or StudyCheck()
+        return self._studyCheck.of(nodes, reference)
+
+    def models(self):
+        """Return the installed models: ModelChoice objects with name, title, channels, calibration, licence."""
+        from LesionSegmentationLib.gui.model_choice import installedModels
+
+        return installedModels()
+
+    def installModel(self, path):
+        """Install the bundle in a zip archive or folder for this user; raises InputError, see install_bundle."""
+        from LesionSegmentationLib.engine.bundle_installation import install_bundle
+
+        return install_bundle(path)
+
+    def removeModel(self, name):
+        """Remove a model that this user installed; raises InputError for any other."""
+        from LesionSegmentationLib.engine.bundle_installation import remove_bundle
+
+        remove_bundle(name)
+
+    def verifyModel(self, name):
+        """Return a sentence when a model has the checksum it states; raises InputError when it is damaged."""
+        from LesionSegmentationLib.gui.model_choice import verifiedModel
+
+        return verifiedModel(name)
+
     def resultOf(self, run):
         """Put the result of a finished run into the scene; returns the LesionResult."""
         from LesionSegmentationLib.scene.lesion_result import LesionResult
 
         return LesionResult(slicer.mrmlScene, run.referenceNode, run.probabilityMap, run.tree)
 
-    def worker(self):
-        """The worker process, started when first needed and kept: the network stays loaded between runs."""
+    def worker(self, start=True):
+        """The worker process, started when first needed and kept: the network stays loaded between runs.
+
+        Its ``devices`` are known a little later. start=False: the one there is, or None.
+        """
         from LesionSegmentationLib.engine.worker_client import WorkerClient
 
+        if not start:
+            return self._worker
         if self._worker is None or not self._worker.alive:
             # Slicer's executable is not a Python interpreter; PythonSlicer beside it is.
             self._worker = WorkerClient(shutil.which("PythonSlicer") or sys.executable)

@@ -14,8 +14,9 @@ RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
 class SegmentationRun:
     """Volumes out, progress in, probability map back. Nothing here blocks for longer than writing the volumes.
 
-    ``nodes``: {"flair": node, "t1": node or None, ...}; the first is the reference, whose geometry the result has.
-    The caller polls until :attr:`state` is no longer "running". Example::
+    ``nodes``: {"flair": node, "t1": node or None, ...}; ``reference``: the channel whose geometry the result has, the
+    first when left out. The caller polls until :attr:`state` is no longer "running". :attr:`log` are the worker's
+    sentences: what was done with the volumes, fallbacks of the device, and the trace of a failure. Example::
 
         run = SegmentationRun(worker, {"flair": flairNode}, model="ms-flair")
         while run.state == "running":
@@ -25,16 +26,23 @@ class SegmentationRun:
     Raises InputError, one sentence, when a volume cannot be used.
     """
 
-    def __init__(self, worker, nodes, model, device="auto"):
+    def __init__(self, worker, nodes, model, device="auto", reference=None):
         self.state = RUNNING
-        self.stage, self.fraction, self.secondsLeft = "read", 0.0, None
+        self.stage, self.fraction, self.secondsLeft, self.patch = "read", 0.0, None, None
         self.error, self.errorIsInternal, self.log = "", False, []
         self.probabilityMap = self.tree = None
+        self.trace = ""  # of a failure inside the program
+        self.couldNotStart = False  # the worker's Python lacks something, or it is broken
+        self._asked = [f"model: {model}", f"device: {device}"]
         self.seconds, self.device = None, None
-        self.devices = []  # [{"name", "text"}], known once the worker is up
         self._worker = worker
         nodes = {channel: node for channel, node in nodes.items() if node is not None}
-        self.referenceNode = next(iter(nodes.values()))
+        reference = reference or next(iter(nodes), "")
+        if reference not in nodes:
+            raise InputError(f"No volume was chosen as {reference.upper()}, which the result should lie on; choose it.")
+        self.referenceNode = nodes[reference]
+        self._asked += [f"{channel}: {node.GetName()}" for channel, node in nodes.items()]
+        self._asked += [f"on the grid of: {self.referenceNode.GetName()}"]
         self._folder = tempfile.mkdtemp(prefix="LesionSegmentation-")
         try:
             inputs = {}
@@ -44,7 +52,8 @@ class SegmentationRun:
             self._id = worker.segment(
                 {
                     "inputs": inputs,
-                    "reference": next(iter(nodes)),
+                    "names": {channel: node.GetName() for channel, node in nodes.items()},
+                    "reference": reference,
                     "model": str(model),
                     "device": device,
                     "output": os.path.join(self._folder, "result"),
@@ -54,12 +63,23 @@ class SegmentationRun:
             self.release()
             raise
 
+    @property
+    def logText(self):
+        """All that there is to tell about the run, for a person who looks for a fault."""
+        ended = [self.state + ("" if self.seconds is None else f" after {self.seconds} s on {self.device}")]
+        words = self._worker.words
+        parts = [*self._asked, *self.log, *ended, self.error, self.trace, "" if words in self.trace else words]
+        return "\n".join(part for part in parts if part)
+
+    @property
+    def devices(self):
+        """The devices that the worker found, [{"name", "text"}]; empty before it is up."""
+        return self._worker.devices or []
+
     def poll(self):
         """Take in what the worker reported since the last call. Every run ends, also when the worker dies."""
-        for event in self._worker.poll():
-            if event["event"] == "ready":
-                self.devices = event["devices"]
-            elif event.get("id") == self._id and self.state == RUNNING:
+        for event in self._worker.poll(self._id):
+            if self.state == RUNNING:
                 self._handle(event)
 
     def cancel(self):
@@ -69,7 +89,7 @@ class SegmentationRun:
 
     def abandon(self):
         """Stop and forget at once: for a scene that is being closed."""
-        self.cancel()
+        self._worker.forget(self._id)
         if self.state == RUNNING:
             self._end(CANCELLED)
 
@@ -81,7 +101,7 @@ class SegmentationRun:
         kind = event["event"]
         if kind == "progress":
             self.stage, self.fraction = event["stage"], event["fraction"]
-            self.secondsLeft = event.get("seconds_left")
+            self.secondsLeft, self.patch = event.get("seconds_left"), event.get("patch")
         elif kind == "log":
             self.log.append(event["message"])
         elif kind == "done":
@@ -92,8 +112,8 @@ class SegmentationRun:
         elif kind == "failed":
             self.error = event["error"]
             self.errorIsInternal = event.get("kind") != "input"
-            if event.get("log"):
-                self.log.append(event["log"])
+            self.trace = event.get("log") or ""
+            self.couldNotStart = self.errorIsInternal and self._worker.devices is None
             self._end(FAILED)
 
     def _take(self, folder):
