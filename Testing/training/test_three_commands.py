@@ -203,7 +203,10 @@ def test_a_case_without_the_first_channel_is_refused(made, tmp_path, capsys):
 
 def test_files_that_a_recipe_names_and_that_are_missing_are_said(made, tmp_path, capsys):
     part = {"split": "train", "count": 1, "first_seed": 1, "label_maps": [1], "shape_patients": [0, 1]}
-    for channels, says in ((["flair"], "ljubljana-masks.npz does not exist"), (["t1post"], "have the channels flair, t1, t2")):
+    for channels, says in (
+        (["flair"], "ljubljana-masks.npz does not exist"),
+        (["t1post"], "have the channels flair, t1, t2"),
+    ):
         (tmp_path / "recipe.yaml").write_text(yaml.safe_dump({"channels": channels, "synthetic": {"parts": [part]}}))
         cache = str(tmp_path / "c.safetensors")
         assert main(["prepare", str(tmp_path / "recipe.yaml"), "--data", str(tmp_path), "--cache", cache]) == 2

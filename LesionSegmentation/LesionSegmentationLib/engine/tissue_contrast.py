@@ -15,6 +15,7 @@ from .geometry import Geometry, to_canonical
 __all__ = ["looks_like"]
 
 _COARSE_MM = 3.0
+_FEWEST_BLOCKS = 10
 _SCALP_AND_SKULL_MM = 15.0
 _BRAIN_HEIGHT_MM = 95.0  # below the vertex; further down are face and neck
 _SHADING_MM = 12.0
@@ -30,6 +31,8 @@ def looks_like(array: np.ndarray, geometry: Geometry) -> str | None:
     kind that they resemble most.
     """
     image, spacing = _coarse(array, geometry)
+    if min(image.shape) < _FEWEST_BLOCKS:
+        return None
     if np.percentile(image, 5) < _CT_AIR:
         return "ct"
     positive = image[image > 0]

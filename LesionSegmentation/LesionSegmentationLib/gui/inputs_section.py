@@ -79,6 +79,7 @@ class InputsSection:
         for channel, (label, selector) in self._rows.items():
             label.visible = selector.visible = channel in self._channels
             selector.enabled = self._enabled and channel in self._channels
+            selector.noneDisplay = _("Choose a volume") if self._channels.get(channel) else _("None (optional)")
             if channel not in BOUND and selector.currentNode() is not self._node(channel):
                 selector.setCurrentNode(self._node(channel))
         nodes, reference = self.nodes(), self.reference()
@@ -106,7 +107,6 @@ class InputsSection:
         selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
         selector.showChildNodeTypes = False
         selector.noneEnabled = True
-        selector.noneDisplay = _("None")
         selector.addEnabled = selector.removeEnabled = False
         selector.setMRMLScene(slicer.mrmlScene)
         selector.setCurrentNode(self._node(channel))

@@ -141,7 +141,9 @@ def test_a_huge_volume_in_float16_does_not_overflow():
 
 
 def test_unknown_names_and_arguments_are_said():
-    with pytest.raises(InputError, match="no loss 'tverski'; the known ones are asymmetric_similarity, conditioned_tversky"):
+    with pytest.raises(
+        InputError, match="no loss 'tverski'; the known ones are asymmetric_similarity, conditioned_tversky"
+    ):
         build_loss({"name": "tverski"})
     with pytest.raises(InputError, match="'tversky' has no argument 'alfa'; it has alpha, beta"):
         build_loss({"name": "tversky", "alfa": 1})
