@@ -92,7 +92,7 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
     def cleanup(self):
         if self.panel is not None:  # None when setup failed
             self.setParameterNode(None)
-            self.panel.abandon()
+            self.panel.close()
             self.logic.close()
         self.removeObservers()
 
@@ -239,6 +239,39 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         from LesionSegmentationLib.gui.model_choice import verifiedModel
 
         return verifiedModel(name)
+
+    def addTrainingCase(self, table, nodes, segmentationNode, patient, split=""):
+        """Write a case of the scene beside a case table and a row to it; returns its id. See addTrainingCase."""
+        from LesionSegmentationLib.scene.training_case import addTrainingCase
+
+        return addTrainingCase(table, nodes, segmentationNode, patient, split)
+
+    def train(self, settings, waitForCompletion=True):
+        """Prepare cases and fit a network to them, or go on with the run in the folder; returns the TrainingJob.
+
+        ``settings``: TrainingSettings. Poll the job when not waiting for it. Raises InputError for settings that
+        cannot be used; a job that fails says why in its ``error``.
+        """
+        from LesionSegmentationLib.engine.training_job import TrainingJob
+
+        job = TrainingJob(settings, self._environmentOf(settings.python))
+        if waitForCompletion:
+            job.wait(slicer.app.processEvents)
+        return job
+
+    def exportModel(self, run, about, python="", waitForCompletion=True):
+        """Make a calibrated bundle of a run and install it; returns the ExportJob. ``about``: {"name": ..., ...}."""
+        from LesionSegmentationLib.engine.training_job import ExportJob
+
+        job = ExportJob(run, about, python, environment=self._environmentOf(python))
+        if waitForCompletion:
+            job.wait(slicer.app.processEvents)
+        return job
+
+    @staticmethod
+    def _environmentOf(python):
+        """Variables for another Python than Slicer's, which Slicer's own would lead astray; None for Slicer's."""
+        return slicer.util.startupEnvironment() if python else None
 
     def resultOf(self, run):
         """Put the result of a finished run into the scene; returns the LesionResult."""

@@ -9,6 +9,7 @@ from .model_section import ModelSection
 from .operating_point_panel import OperatingPointPanel
 from .run_section import RunSection, confirmed
 from .section import loadSection
+from .train_section import TrainSection
 
 
 class Panel:
@@ -32,6 +33,9 @@ class Panel:
         self.models = ModelSection(ui, logic, self._refresh)
         self.run = RunSection(ui, logic, self._start, self._showResult, self._refresh, resourcePath("requirements.txt"))
         self.operatingPoint = OperatingPointPanel(ui, self.run.say)
+        loadSection(ui, resourcePath("UI/TrainSection.ui"), ui.trainPlace)
+        self.train = TrainSection(ui, logic, self.inputs, self._onModelMade)
+        ui.trainPlace.collapsed = True
         self._refresh()
 
     def setParameterNode(self, parameterNode):
@@ -57,6 +61,11 @@ class Panel:
         self._confirmedKey = None
         self.operatingPoint.setResult(None)
         self._refresh()
+
+    def close(self):
+        """End what runs in processes of its own: the application ends."""
+        self.abandon()
+        self.train.close()
 
     @property
     def running(self):
@@ -92,6 +101,11 @@ class Panel:
         self._parameterNode.segmentation = result.segmentationNode
         self.operatingPoint.setResult(result)
         self._jumpToLargest(result.lesions)
+
+    def _onModelMade(self, bundle):
+        """A model was trained: into the list, without changing what is chosen."""
+        self.models.fillModels()
+        self._refresh()
 
     def _showVolume(self, node):
         views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
