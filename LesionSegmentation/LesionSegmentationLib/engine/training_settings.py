@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,8 +89,15 @@ def fit_options(settings: TrainingSettings, cache: Path, channels: int) -> list[
     else:
         options += ["--model.network.in_channels", str(channels)]
     if settings.loss:
-        weights = {"alpha": settings.alpha, "beta": settings.beta} if settings.loss in WEIGHTED_LOSSES else {}
-        options += ["--model.loss", json.dumps({"name": settings.loss, **weights})]
+        options += ["--model.loss", json.dumps(_loss(settings))]
     if settings.rounds:
         options += ["--trainer.max_epochs", str(settings.rounds)]
     return [*options, *settings.options]
+
+
+def _loss(settings: TrainingSettings) -> dict:
+    if settings.loss not in WEIGHTED_LOSSES:
+        return {"name": settings.loss}
+    if settings.loss == "asymmetric_similarity":  # it is given F_beta, whose beta squared is beta / alpha
+        return {"name": settings.loss, "fbeta": math.sqrt(settings.beta / settings.alpha)}
+    return {"name": settings.loss, "alpha": settings.alpha, "beta": settings.beta}
