@@ -1,5 +1,6 @@
 """The Slicer module LesionSegmentation: metadata and wiring. What it does lives in LesionSegmentationLib."""
 
+import logging
 import shutil
 import sys
 import time
@@ -48,6 +49,8 @@ class LesionSegmentation(ScriptedLoadableModule):
 class LesionSegmentationParameterNode:
     """The panel's settings, saved with the scene.
 
+    reference: the channel whose grid the result has, the first one chosen when empty. Volumes of channels that only a
+    bundle knows are node references called after them ("t1cVolume").
     balance: the slider, log2(beta / alpha). minimumVolumeMl, minimumDiameterMm: smallest lesion shown. segmentation:
     the result that is worked on; its setting and the decisions on its lesions are kept with that node.
     earlierSegmentation, laterSegmentation: what a follow-up compares; changeMl, changePercent, newMl: what counts there
@@ -61,6 +64,7 @@ class LesionSegmentationParameterNode:
     earlierSegmentation: vtkMRMLSegmentationNode
     laterSegmentation: vtkMRMLSegmentationNode
     model: str = ""
+    reference: str = ""
     balance: Annotated[float, WithinRange(-5.0, 5.0)] = 0.0
     minimumVolumeMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.0
     minimumDiameterMm: Annotated[float, WithinRange(0.0, 100.0)] = 3.0
@@ -77,11 +81,9 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         VTKObservationMixin.__init__(self)
         self.logic = None
         self.panel = None
-        self.followUp = None
         self._parameterNode = None
 
     def setup(self):
-        from LesionSegmentationLib.gui.follow_up_section import FollowUpSection
         from LesionSegmentationLib.gui.panel import Panel
         from LesionSegmentationLib.scene.terminology import loadTerminology
 
@@ -91,15 +93,7 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.layout.addWidget(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = LesionSegmentationLogic()
-        self.panel = Panel(
-            slicer.util.childWidgetVariables(uiWidget), self.logic, self.resourcePath("requirements.txt")
-        )
-        followUpWidget = slicer.util.loadUI(self.resourcePath("UI/FollowUpSection.ui"))
-        self.panel.ui.followUpButton.layout().addWidget(followUpWidget)
-        followUpWidget.setMRMLScene(slicer.mrmlScene)
-        self.followUp = FollowUpSection(
-            slicer.util.childWidgetVariables(followUpWidget), self.logic, self.resourcePath("requirements.txt")
-        )
+        self.panel = Panel(slicer.util.childWidgetVariables(uiWidget), self.logic, self.resourcePath)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
@@ -108,8 +102,7 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
     def cleanup(self):
         if self.panel is not None:  # None when setup failed
             self.setParameterNode(None)
-            self.panel.abandon()
-            self.followUp.abandon()
+            self.panel.close()
             self.logic.close()
         self.removeObservers()
 
@@ -122,7 +115,6 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
     def onSceneStartClose(self, caller, event):
         self.setParameterNode(None)
         self.panel.abandon()
-        self.followUp.abandon()
 
     def onSceneEndClose(self, caller, event):
         self.initializeParameterNode()
@@ -134,16 +126,14 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.setParameterNode(self.logic.getParameterNode())
 
     def setParameterNode(self, parameterNode):
-        sections = [self.panel, self.followUp]
-        for section in sections:
-            if self._parameterNode is not None:
-                node = self._parameterNode.parameterNode
-                self.removeObserver(node, vtk.vtkCommand.ModifiedEvent, section.onParametersChanged)
-            section.setParameterNode(parameterNode)
+        if self._parameterNode is not None:
+            self.removeObserver(
+                self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.panel.onParametersChanged
+            )
         self._parameterNode = parameterNode
+        self.panel.setParameterNode(parameterNode)
         if parameterNode is not None:
-            for section in sections:
-                self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, section.onParametersChanged)
+            self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.panel.onParametersChanged)
 
 
 class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
@@ -154,6 +144,7 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         self._worker = None
         self._results = []
         self._sideBySide = None
+        self._studyCheck = None
 
     def getParameterNode(self):
         return LesionSegmentationParameterNode(super().getParameterNode())
@@ -170,10 +161,13 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         minimumVolumeMl=0.0,
         waitForCompletion=True,
         minimumDiameterMm=0.0,
+        otherNodes=None,
+        reference="",
     ):
         """Mark the lesions of a study with a model, in the worker process.
 
-        flairNode, t1Node, t2Node: scalar volumes of one examination; the result has the geometry of FLAIR.
+        flairNode, t1Node, t2Node: scalar volumes of one examination; otherNodes: those of other channels that a model
+        asks for, {"t1c": node}. reference: the channel whose grid the result has, the model's first one when empty.
         model: name of an installed bundle or its folder, the first installed one when empty.
         device: "auto", "cpu", "cuda" or "cuda:N". alpha, beta: weights of false positives and false negatives.
         minimumVolumeMl, minimumDiameterMm: smallest lesion to show, in millilitres and as longest in-slice diameter.
@@ -186,18 +180,9 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
             result = LesionSegmentation.LesionSegmentationLogic().process(slicer.util.getNode("FLAIR"))
             print(len(result.lesions), result.segmentationNode.GetName())
         """
-        from LesionSegmentationLib.engine.errors import InputError
-        from LesionSegmentationLib.gui.model_choice import installedModels
-        from LesionSegmentationLib.scene.segmentation_run import SegmentationRun
 
-        if flairNode is None:
-            raise InputError(_("Choose the FLAIR volume to segment."))
-        if not model:
-            model = next((choice.name for choice in installedModels()), None)
-        if model is None:
-            raise InputError(_("No model is installed: install the extension again, it comes with one."))
-        nodes = {"flair": flairNode, "t1": t1Node, "t2": t2Node}
-        run = SegmentationRun(self.worker(), nodes, model, device)
+        nodes = {"flair": flairNode, "t1": t1Node, "t2": t2Node, **(otherNodes or {})}
+        run = self.startRun(nodes, model, device, reference)
         if not waitForCompletion:
             return run
         self._waitFor(run)
@@ -291,6 +276,94 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         if run.state == "cancelled":
             raise Cancelled()
 
+    def startRun(self, nodes, model="", device="auto", reference=""):
+        """Begin what :meth:`process` does on ``nodes``, {channel: node or None}; returns the SegmentationRun.
+
+        Warnings (see :meth:`checkStudy`) go to the log. Raises InputError for a study that cannot be segmented.
+        """
+        from LesionSegmentationLib.gui.model_choice import chosenNodes
+        from LesionSegmentationLib.scene.segmentation_run import SegmentationRun
+
+        model, nodes = chosenNodes(model, nodes)
+        findings = self.checkStudy(nodes, reference or next(iter(nodes)))
+        for warning in findings.warnings:
+            logging.warning("Lesion segmentation: %s", warning)
+        findings.refuse()
+        return SegmentationRun(self.worker(), nodes, model, device, reference)
+
+    def guessVolumes(self, channels=("flair", "t1", "t2")):
+        """Return {channel: volume node} of the channels that one name or series description of the scene tells."""
+        from LesionSegmentationLib.gui.channel_guess import guessChannel
+        from LesionSegmentationLib.scene.volumes import volumeTexts
+
+        texts = volumeTexts(slicer.mrmlScene)
+        found = {channel: guessChannel(channel, texts) for channel in channels}
+        return {channel: slicer.mrmlScene.GetNodeByID(node) for channel, node in found.items() if node}
+
+    def checkStudy(self, nodes, reference="flair"):
+        """Return the Findings about ``nodes``, {channel: node}: refusal, warnings and notes; see StudyCheck."""
+        from LesionSegmentationLib.scene.study_check import StudyCheck
+
+        self._studyCheck = self._studyCheck or StudyCheck()
+        return self._studyCheck.of(nodes, reference)
+
+    def models(self):
+        """Return the installed models: ModelChoice objects with name, title, channels, calibration, licence."""
+        from LesionSegmentationLib.gui.model_choice import installedModels
+
+        return installedModels()
+
+    def installModel(self, path):
+        """Install the bundle in a zip archive or folder for this user; raises InputError, see install_bundle."""
+        from LesionSegmentationLib.engine.bundle_installation import install_bundle
+
+        return install_bundle(path)
+
+    def removeModel(self, name):
+        """Remove a model that this user installed; raises InputError for any other."""
+        from LesionSegmentationLib.engine.bundle_installation import remove_bundle
+
+        remove_bundle(name)
+
+    def verifyModel(self, name):
+        """Return a sentence when a model has the checksum it states; raises InputError when it is damaged."""
+        from LesionSegmentationLib.gui.model_choice import verifiedModel
+
+        return verifiedModel(name)
+
+    def addTrainingCase(self, table, nodes, segmentationNode, patient, split=""):
+        """Write a case of the scene beside a case table and a row to it; returns its id. See addTrainingCase."""
+        from LesionSegmentationLib.scene.training_case import addTrainingCase
+
+        return addTrainingCase(table, nodes, segmentationNode, patient, split)
+
+    def train(self, settings, waitForCompletion=True):
+        """Prepare cases and fit a network to them, or go on with the run in the folder; returns the TrainingJob.
+
+        ``settings``: TrainingSettings. Poll the job when not waiting for it. Raises InputError for settings that
+        cannot be used; a job that fails says why in its ``error``.
+        """
+        from LesionSegmentationLib.engine.training_job import TrainingJob
+
+        job = TrainingJob(settings, self._environmentOf(settings.python))
+        if waitForCompletion:
+            job.wait(slicer.app.processEvents)
+        return job
+
+    def exportModel(self, run, about, python="", waitForCompletion=True):
+        """Make a calibrated bundle of a run and install it; returns the ExportJob. ``about``: {"name": ..., ...}."""
+        from LesionSegmentationLib.engine.training_job import ExportJob
+
+        job = ExportJob(run, about, python, environment=self._environmentOf(python))
+        if waitForCompletion:
+            job.wait(slicer.app.processEvents)
+        return job
+
+    @staticmethod
+    def _environmentOf(python):
+        """Variables for another Python than Slicer's, which Slicer's own would lead astray; None for Slicer's."""
+        return slicer.util.startupEnvironment() if python else None
+
     def restoreResult(self, segmentationNode):
         """Return the LesionResult of a segmentation node that this module made, in this scene or a reopened one.
 
@@ -329,10 +402,15 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
 
         return addLesionTable(slicer.mrmlScene, result)
 
-    def worker(self):
-        """The worker process, started when first needed and kept: the network stays loaded between runs."""
+    def worker(self, start=True):
+        """The worker process, started when first needed and kept: the network stays loaded between runs.
+
+        Its ``devices`` are known a little later. start=False: the one there is, or None.
+        """
         from LesionSegmentationLib.engine.worker_client import WorkerClient
 
+        if not start:
+            return self._worker
         if self._worker is None or not self._worker.alive:
             # Slicer's executable is not a Python interpreter; PythonSlicer beside it is.
             self._worker = WorkerClient(shutil.which("PythonSlicer") or sys.executable)

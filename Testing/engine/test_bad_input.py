@@ -6,6 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK
+from scipy import ndimage
 
 from grids import SCAN, affine
 from LesionSegmentationLib.engine.errors import InputError
@@ -76,6 +77,8 @@ RGB = np.zeros((5, 6, 7), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
 SINGULAR = np.diag([1.0, 1, 1, 1])
 SINGULAR[:3, 2] = SINGULAR[:3, 1]
 THREE_TISSUES = (SCAN // 300).astype(np.int16)
+_I, _J, _K = np.indices((44, 40, 36)) // 12
+THIRTY_STRUCTURES = (7 * _I + 3 * _J + _K).astype(np.int16) * (_I + _J > 0)
 
 # (file name, what makes it, what the sentence has to say)
 BAD_IMAGES = [
@@ -126,6 +129,8 @@ BAD_IMAGES = [
     ("mask.nii.gz", lambda p: save(p, (SCAN > 500).astype(np.uint8)), "looks like a mask"),
     ("float-mask.nii.gz", lambda p: save(p, (SCAN > 500).astype(np.float32)), "looks like a mask"),
     ("labels.nrrd", lambda p: save_itk(p, THREE_TISSUES), "only the values 0, 1, 2"),
+    ("thirty-structures.nii.gz", lambda p: save(p, THIRTY_STRUCTURES), "map of labelled structures"),
+    ("thirty-in-floats.mha", lambda p: save_itk(p, THIRTY_STRUCTURES.astype(np.float32)), "labelled structures"),
     ("empty-folder", lambda p: p.mkdir(), "no DICOM images"),
 ]
 
@@ -193,5 +198,11 @@ def test_a_file_that_may_not_be_read(tmp_path, capfd, monkeypatch):
 
 
 def test_a_scan_with_many_whole_numbers_is_no_mask(tmp_path):
-    save(tmp_path / "eight-bit.nii.gz", (SCAN // 4).astype(np.uint8))
-    read_volume(tmp_path / "eight-bit.nii.gz")
+    for name, image in (
+        ("eight-bit", SCAN // 4),
+        ("thirty-two-greys", SCAN // 32),
+        ("smooth", ndimage.gaussian_filter(SCAN.astype(float), 2) // 4),
+        ("enlarged", (SCAN // 4).repeat(2, 0).repeat(2, 1).repeat(2, 2)),
+    ):
+        save(tmp_path / f"{name}.nii.gz", image.astype(np.uint8))
+        read_volume(tmp_path / f"{name}.nii.gz")

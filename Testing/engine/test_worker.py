@@ -12,90 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bright_model import write_bright_model
 from LesionSegmentationLib.engine.bundle import load_bundle
 from LesionSegmentationLib.engine.errors import InputError
-from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.lesions import find_lesions
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.process import process
 from LesionSegmentationLib.engine.study import read_study
-from LesionSegmentationLib.engine.volume import write_volume
 from LesionSegmentationLib.engine.worker_client import WorkerClient, load_job
-
-PATIENCE = 60  # seconds: torch alone takes some to import on a busy machine
-FINAL = ("done", "cancelled", "failed")
-
-
-def head(folder, shape=(40, 44, 36), name="flair.nii.gz"):
-    """Write a noisy ball with a bright spot on an oblique left-handed grid."""
-    grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij"))
-    image = np.where((grid**2).sum(0) < 0.8, 100, 0) + np.random.default_rng(3).normal(0, 3, shape)
-    image[18:22, 20:24, 16:20] += 150
-    affine = np.array([[-1, 0.1, 0, 20], [0.1, 1, 0, -30], [0, 0, 1, 5], [0, 0, 0, 1.0]])
-    affine[:3, :3] /= np.linalg.norm(affine[:3, :3], axis=0)
-    path = folder / name
-    write_volume(path, image.astype(np.float32), Geometry(shape, affine))
-    return path
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("worker")
-    write_bright_model(folder / "bright")
-    # Small tiles on a large head: a run long enough to be interrupted.
-    plan = {"spacing_mm": [1, 1, 1], "spacing_tolerance": 0.15, "tile": [8, 8, 8]}
-    write_bright_model(folder / "slow", plan=plan)
-    head(folder)
-    head(folder, (120, 120, 120), "large.nii.gz")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def shared_client():
-    with WorkerClient() as client:
-        yield client
-
-
-@pytest.fixture
-def client(shared_client):
-    shared_client.poll()
-    return shared_client
-
-
-def job(files, output, **changes):
-    return {
-        "inputs": {"flair": str(files / "flair.nii.gz")},
-        "reference": "flair",
-        "model": str(files / "bright"),
-        "device": "cpu",
-        "output": str(output),
-        **changes,
-    }
-
-
-def slow_job(files, output):
-    return job(files, output, model=str(files / "slow"), inputs={"flair": str(files / "large.nii.gz")})
-
-
-def events_until(client, wanted):
-    """Poll until ``wanted(event)`` and return all events up to then."""
-    seen, end = [], time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        for event in client.poll():
-            seen.append(event)
-            if wanted(event):
-                return seen
-        time.sleep(0.005)
-    pytest.fail(f"no such event came; seen: {seen[-5:]}")
-
-
-def last_of(client, identifier):
-    return events_until(client, lambda e: e.get("id") == identifier and e["event"] in FINAL)
-
-
-def under_way(identifier):
-    return lambda e: e.get("id") == identifier and e.get("stage") == "predict"
+from worker_driving import FINAL, PATIENCE, events_until, head, job, last_of, slow_job, under_way
 
 
 def test_what_comes_back_is_what_process_makes(client, files, tmp_path):

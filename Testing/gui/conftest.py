@@ -49,8 +49,19 @@ def scene(slotErrors):
 
 
 @pytest.fixture
-def module(scene, models, monkeypatch):
+def userModels(tmp_path, monkeypatch):
+    """The empty folder that models are installed into."""
+    folder = tmp_path / "user-models"
+    monkeypatch.setenv("LESION_SEGMENTATION_USER_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def module(scene, models, userModels, monkeypatch):
     """The loaded module; its panel is ``module.pythonWidget()``, closed after the test."""
+    import qt
+
+    qt.QSettings().clear()  # the settings of this computer, as on the first day
     monkeypatch.setenv("LESION_SEGMENTATION_MODELS", str(models))
     loaded = loadModule(MODULE_FILE)
     yield loaded

@@ -69,7 +69,7 @@ def followUpPictures(widget, segmentations, output):
 
     # The application's layout makes these views; the stand-in for it has four views and no more.
     rows = [[SliceView(name, 360, 360, name=viewName(time, name)) for name in ORIENTATIONS] for time in TIMES]
-    section = widget.followUp
+    section = widget.panel.followUp
     widget.panel.ui.followUpButton.collapsed = False
     section.ui.earlierSelector.setCurrentNode(segmentations[0])
     section.ui.laterSelector.setCurrentNode(segmentations[1])

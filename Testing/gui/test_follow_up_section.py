@@ -15,7 +15,7 @@ KEPT, LOST, CAME = (20, 24, 26, 2), (34, 30, 24, 3), (28, 20, 34, 2)
 
 @pytest.fixture
 def section(widget):
-    return widget.followUp
+    return widget.panel.followUp
 
 
 @pytest.fixture

@@ -235,9 +235,7 @@ def testANoteIsKeptWithEveryLetterAndKeysAreLettersThere(section, ui):
 
 def testResetsAskFirst(section, ui, flairNode, monkeypatch):
     asked, answer = [], [False]
-    monkeypatch.setattr(
-        slicer.util, "confirmOkCancelDisplay", lambda text, *_, **__: asked.append(text) or answer[0]
-    )
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text, *_, **__: asked.append(text) or answer[0])
     press(section.ui.lesionTable, "R")
     edited = shownMask(section.result, flairNode)
     edited[2:5, 2:5, 2:5] = 1

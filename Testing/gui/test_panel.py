@@ -155,6 +155,7 @@ def testT1IsUsedWhenGiven(widget, ui, scene, flairNode):
 def testOnlyChannelsOfTheModelCanBeChosen(widget, ui, scene):
     assert ui.t1Selector.enabled
     assert not ui.t2Selector.enabled
+    assert not ui.t2Selector.visible
 
 
 def testVolumesAreTakenByName(scene, module):

@@ -32,10 +32,14 @@ def testWithoutFlairThePanelSaysWhatIsMissing(widget, ui, noPopups):
 
 def testConstantVolumeIsOneSentence(widget, ui, scene, noPopups):
     ui.flairSelector.setCurrentNode(addHead("constant", constant=True))
-    segmentAndWait(ui, widget)
-    assert widget.panel.operatingPoint.result is None
+    processEvents()
     assert isOneSentence(ui.statusLabel.text), ui.statusLabel.text
+    assert "constant" in ui.statusLabel.text
+    assert not ui.segmentButton.enabled
+    ui.flairSelector.setCurrentNode(addHead("better"))
+    processEvents()
     assert ui.segmentButton.enabled
+    assert ui.statusLabel.text == ""
 
 
 def testVolumeWithoutVoxelsIsOneSentence(widget, ui, scene, noPopups):

@@ -35,7 +35,9 @@ class LesionTableTest(SceneTestCase):
                     self.assertEqual(self.value(number, column), float(row[column]))
 
     def test_columnsHaveTypesAndUnits(self):
-        self.assertEqual([self.node.GetColumnName(n) for n in range(self.node.GetNumberOfColumns())], [*COLUMNS, "decision", "note"])
+        self.assertEqual(
+            [self.node.GetColumnName(n) for n in range(self.node.GetNumberOfColumns())], [*COLUMNS, "decision", "note"]
+        )
         table = self.node.GetTable()
         self.assertEqual(table.GetColumnByName("voxels").GetDataTypeAsString(), "int")
         self.assertEqual(table.GetColumnByName("volume_ml").GetDataTypeAsString(), "double")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from .runtimes import ENGINE, RUNTIMES
 
 SCHEMA = 1
 MODELS_VARIABLE = "LESION_SEGMENTATION_MODELS"
+USER_MODELS_VARIABLE = "LESION_SEGMENTATION_USER_MODELS"
+SHIPPED_MODELS = Path(__file__).resolve().parents[2] / "Resources" / "Models"
 _FIELDS = {
     "schema": int,
     "name": str,
@@ -157,7 +160,7 @@ def list_bundles() -> list[Bundle | BrokenBundle]:
     """Return every bundle in the model folders, broken ones with the reason, in alphabetical order of the folders."""
     found = {}
     for models in model_folders():
-        for folder in sorted(models.iterdir()) if models.is_dir() else []:
+        for folder in sorted(models.glob("[!.]*")):  # what begins with a dot is being installed or removed
             if (folder / "bundle.json").is_file() and folder.name not in found:
                 try:
                     found[folder.name] = _load_installed(folder)
@@ -167,9 +170,26 @@ def list_bundles() -> list[Bundle | BrokenBundle]:
 
 
 def model_folders() -> list[Path]:
-    """Folders searched for bundles: those of $LESION_SEGMENTATION_MODELS, then the ones shipped with the package."""
+    """Folders searched for bundles: those of $LESION_SEGMENTATION_MODELS, the user's own, the shipped ones."""
     named = [Path(p) for p in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if p]
-    return [*named, Path(__file__).resolve().parents[2] / "Resources" / "Models"]
+    return [*named, user_model_folder(), SHIPPED_MODELS]
+
+
+def user_model_folder() -> Path:
+    """Return where bundles are installed for this user: $LESION_SEGMENTATION_USER_MODELS, or the system's own place.
+
+    The folder need not exist yet. It is no part of the package, so an update of the extension leaves it alone.
+    """
+    named = os.environ.get(USER_MODELS_VARIABLE)
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "LesionSegmentation" / "Models"
 
 
 def _load_installed(folder: Path) -> Bundle:

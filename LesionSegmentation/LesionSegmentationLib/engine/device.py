@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from .errors import InputError
+from .free_memory import free_gpu_memory
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -26,11 +27,14 @@ def choose_device(name: str = "auto") -> torch.device:
 
 def describe_devices() -> list[dict]:
     """Return the devices at hand: ``name`` for :func:`choose_device` and ``text`` for a person."""
+    free = free_gpu_memory() if torch.cuda.device_count() else {}
     devices = []
     for index in range(torch.cuda.device_count()):
-        # Asking for the free memory would open the GPU, which takes some and fails where another program owns it.
+        # Asking torch for the free memory would open the GPU, which takes some and fails where another program owns it.
         properties = torch.cuda.get_device_properties(index)
-        text = f"CUDA, {properties.name}, {properties.total_memory / 2**30:.0f} GB"
-        devices.append({"name": f"cuda:{index}", "text": text})
-    devices.append({"name": "cpu", "text": f"CPU, {torch.get_num_threads()} threads"})
+        room = free.get(str(getattr(properties, "uuid", "")).removeprefix("GPU-"))
+        memory = f"{properties.total_memory / 2**30:.0f} GB" if room is None else f"{room:.0f} GB free"
+        devices.append({"name": f"cuda:{index}", "text": f"CUDA, {properties.name}, {memory}"})
+    threads = torch.get_num_threads()
+    devices.append({"name": "cpu", "text": f"CPU, {threads} thread{'s' if threads > 1 else ''}"})
     return devices

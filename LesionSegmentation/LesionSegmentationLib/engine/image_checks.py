@@ -8,6 +8,9 @@ from .errors import InputError
 
 # A scan has hundreds of grey values; masks and label maps of lesions or tissues have a handful of whole numbers.
 _HANDFUL = 8
+# A map of many structures has whole numbers, no more kinds than this, and neighbours in a structure are equal.
+_MOST_LABELS = 1000
+_EQUAL_NEIGHBOURS = 0.8
 # Cosine between two axes. ITK refuses a NIfTI sform beyond a limit measured between 1e-4 and 5e-4.
 _RIGHT_ANGLE = 2e-4
 
@@ -54,6 +57,11 @@ def check_image(array: np.ndarray, name: str) -> None:
     if values is not None and (values == np.round(values)).all():
         listed = ", ".join(f"{v:g}" for v in values)
         raise InputError(f"{name} looks like a mask, not an image: it holds only the values {listed}; choose the scan.")
+    if _is_label_map(array):
+        raise InputError(
+            f"{name} looks like a map of labelled structures, not an image: nearly every voxel has the value of its "
+            "neighbours; choose the scan."
+        )
 
 
 def as_mask(array: np.ndarray, name: str) -> np.ndarray:
@@ -83,3 +91,22 @@ def _distinct(array: np.ndarray) -> np.ndarray | None:
         return None
     values = np.unique(flat)
     return values if values.size <= _HANDFUL else None
+
+
+def _is_label_map(array: np.ndarray) -> bool:
+    """Whether the voxels that are not background are a few kinds of whole numbers in pieces of one value each."""
+    flat = array.reshape(-1)
+    sample = flat[:: max(1, flat.size // 10_000)]
+    if not (sample == np.round(sample)).all() or np.unique(sample).size > _MOST_LABELS:
+        return False
+    values, counts = np.unique(sample, return_counts=True)
+    background = values[counts.argmax()]
+    equal = pairs = 0
+    for axis in range(3):
+        # Every fourth plane across another axis will do.
+        planes = tuple(slice(None, None, 4) if other == (axis + 1) % 3 else slice(None) for other in range(3))
+        moved = np.moveaxis(array[planes], axis, 0)
+        inside = (moved[1:] != background) & (moved[:-1] != background)
+        pairs += int(inside.sum())
+        equal += int((inside & (moved[1:] == moved[:-1])).sum())
+    return pairs > 0 and equal > _EQUAL_NEIGHBOURS * pairs

@@ -35,6 +35,7 @@ def predict(
     progress: Callable[[float], None] = lambda fraction: None,
     cancelled: Callable[[], bool] = lambda: False,
     log: Callable[[str], None] = lambda message: None,
+    patches: Callable[[int, int], None] = lambda done, of: None,
 ) -> tuple[np.ndarray, torch.device]:
     """Return the fused maps (outputs, i, j, k) float32 on the prepared grid, and the device that made them.
 
@@ -44,13 +45,14 @@ def predict(
 
     ``tile``: voxels per axis of one forward pass, None for the whole volume at once. Tiles overlap by half; tiles
     without any head are not run. When a GPU's memory does not suffice the tile is halved, then the CPU takes over; each
-    step is said through ``log``. Raises Cancelled as soon as ``cancelled()`` answers true between two tiles.
+    step is said through ``log``. ``patches(done, of)`` counts the tiles. Raises Cancelled as soon as ``cancelled()``
+    answers true between two tiles.
     """
     shape = prepared.array.shape[1:]
     size = _round_up(shape if tile is None else tuple(min(t, s) for t, s in zip(tile, shape)), network.multiple)
     while True:
         try:
-            return _predict_tiles(network.to(device), prepared, size, device, progress, cancelled), device
+            return _predict_tiles(network.to(device), prepared, size, device, progress, cancelled, patches), device
         except torch.cuda.OutOfMemoryError:
             if device.type != "cuda":
                 raise
@@ -64,7 +66,7 @@ def predict(
             device = torch.device("cpu")
 
 
-def _predict_tiles(network, prepared, size, device, progress, cancelled) -> np.ndarray:
+def _predict_tiles(network, prepared, size, device, progress, cancelled, patches) -> np.ndarray:
     outside = outside_maps(network)
     shape = prepared.array.shape[1:]
     padding = [max(0, t - s) for t, s in zip(size, shape)]
@@ -88,6 +90,7 @@ def _predict_tiles(network, prepared, size, device, progress, cancelled) -> np.n
                 maps = np.float32(outside)
             for whole, part in zip(fused, maps):  # one after the other: a large head leaves little memory
                 whole[place] += window * part
+            patches(done + 1, len(corners))
             progress((done + 1) / len(corners))
     fused /= total
     return np.ascontiguousarray(fused[(slice(None), *(slice(0, n) for n in shape))])

@@ -27,12 +27,14 @@ def process(
     cancelled: Callable[[], bool] = lambda: False,
     log: Callable[[str], None] = lambda message: None,
     network=None,
+    patches: Callable[[int, int], None] = lambda done, of: None,
 ) -> ProbabilityMap:
     """Run ``bundle`` on ``study`` and return the posterior, and the score of a conditioned head, on its reference grid.
 
     ``progress(stage, fraction)`` hears of the stages prepare, predict and restore; ``cancelled()`` is asked between
     patches and raises Cancelled; ``log(sentence)`` hears what a person should know. ``network``: the bundle's network
-    if it is already loaded. Raises InputError before any long work when the study lacks a channel the bundle needs.
+    if it is already loaded. ``patches(done, of)`` hears of every forward pass, before ``progress`` does. Raises
+    InputError before any long work when the study lacks a channel the bundle needs.
     """
     missing = [name for name, required in bundle.channels if required and name not in study.channels]
     if missing:
@@ -59,7 +61,14 @@ def process(
             raise Cancelled
         start = time.perf_counter()
         maps, used = predict(
-            loaded, prepared, bundle.plan.tile, torch_device, lambda done: progress("predict", done), cancelled, say
+            loaded,
+            prepared,
+            bundle.plan.tile,
+            torch_device,
+            lambda done: progress("predict", done),
+            cancelled,
+            say,
+            patches,
         )
         seconds["predict"] = _lap(start)
     finally:

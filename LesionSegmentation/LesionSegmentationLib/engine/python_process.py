@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import InputError
 
-_LIBRARY_FOLDER = Path(__file__).resolve().parents[2]
+_PIPE = subprocess.PIPE
+LIBRARY_FOLDER = Path(__file__).resolve().parents[2]
 
 
 def this_python() -> str:
@@ -26,18 +28,44 @@ def start_module(python: str | Path, module: str, environment: dict[str, str] | 
     ``environment``: its variables, those of this process when None. Raises InputError when the interpreter cannot be
     started.
     """
+    return _started([str(python), "-m", module], environment, (), stdin=_PIPE, stdout=_PIPE, stderr=_PIPE)
+
+
+def start_command(
+    python: str | Path,
+    arguments: Sequence[str],
+    folders: Sequence[Path],
+    log: Path,
+    environment: dict[str, str] | None = None,
+) -> subprocess.Popen:
+    """Start ``python arguments`` in a process group of its own, with ``folders`` and this library on its path.
+
+    What it says goes to the end of the file ``log``; ``environment`` as for :func:`start_module`. Raises InputError
+    when the interpreter cannot be started.
+    """
+    with log.open("ab") as said:
+        return _started(
+            [str(python), *arguments],
+            {**(os.environ if environment is None else environment), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
+            folders,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _started(command: list[str], environment: dict[str, str] | None, folders: Sequence[Path], **options):
     environment = dict(os.environ) if environment is None else environment
-    path = [str(_LIBRARY_FOLDER), environment.get("PYTHONPATH", "")]
+    path = [*map(str, folders), str(LIBRARY_FOLDER), environment.get("PYTHONPATH", "")]
     try:
         return subprocess.Popen(
-            [str(python), "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            command,
             env={**environment, "PYTHONPATH": os.pathsep.join(entry for entry in path if entry)},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            **options,
         )
     except OSError as error:
         raise InputError(
-            f"The Python interpreter {Path(python).name} cannot be started ({error.strerror}); check its path."
+            f"The Python interpreter {Path(command[0]).name} cannot be started ({error.strerror}); check its path."
         ) from error

@@ -69,8 +69,15 @@ class Study:
         return notes
 
 
-def read_study(paths: Mapping[str, str | Path] | Iterable[tuple[str, str | Path]], reference: str = "flair") -> Study:
-    """Read ``{"flair": path, "t1": path, ...}``, or the same as pairs. Raises InputError, see Study and read_volume."""
+def read_study(
+    paths: Mapping[str, str | Path] | Iterable[tuple[str, str | Path]],
+    reference: str = "flair",
+    names: Mapping[str, str] | None = None,
+) -> Study:
+    """Read ``{"flair": path, "t1": path, ...}``, or the same as pairs. Raises InputError, see Study and read_volume.
+
+    ``names``: what a person calls the image of a channel, where that is not the name of its file.
+    """
     chosen: dict[str, Path] = {}
     for channel, path in paths.items() if isinstance(paths, Mapping) else paths:
         path = Path(path)
@@ -80,7 +87,8 @@ def read_study(paths: Mapping[str, str | Path] | Iterable[tuple[str, str | Path]
                 f"Both {chosen[channel].name} and {path.name} were given as {channel}; choose one of them."
             )
         chosen[channel] = path
-    return Study({channel: read_volume(path) for channel, path in chosen.items()}, reference)
+    names = names or {}
+    return Study({channel: read_volume(path, names.get(channel)) for channel, path in chosen.items()}, reference)
 
 
 def check_channel(channel: str, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,14 +52,15 @@ class Volume:
         object.__setattr__(self, "array", np.ascontiguousarray(self.array))
 
 
-def read_volume(path: str | Path) -> Volume:
+def read_volume(path: str | Path, name: str | None = None) -> Volume:
     """Read a scan: a NIfTI-1, NRRD or MetaImage file or a DICOM folder; values and voxel order as stored.
 
-    Raises InputError, one sentence that names the file and the mend, for anything that is not a usable 3D image.
+    ``name``: what a person calls it, in sentences and in the provenance; that of the file when None. Raises InputError,
+    one sentence that names the file and the mend, for anything that is not a usable 3D image.
     """
     volume = _read(Path(path))
-    check_image(volume.array, volume.name)
-    return volume
+    check_image(volume.array, name or volume.name)
+    return volume if name is None else replace(volume, name=name)
 
 
 def read_mask(path: str | Path) -> Volume:

@@ -2,7 +2,7 @@
 
 One JSON object a line on standard input:
     {"command": "segment", "id": "1", "inputs": {"flair": path, "t1": path}, "reference": "flair",
-     "model": name or folder, "device": "auto", "output": folder}
+     "names": {"flair": what a person calls it, ...}, "model": name or folder, "device": "auto", "output": folder}
     {"command": "follow-up", "id": "2", "earlier": {"image": path, "map": folder, "drawn": bool}, "later": {...},
      "output": folder}
     {"command": "cancel", "id": "1"}
@@ -10,16 +10,17 @@ One JSON object a line on standard input:
 
 One JSON object a line on standard output, and nothing else there:
     {"event": "ready", "versions": {...}, "devices": [...]}
-    {"event": "progress", "id", "stage", "fraction": 0..1, "seconds_left": s|null}
+    {"event": "progress", "id", "stage", "fraction": 0..1, "seconds_left": s|null, "patch": [done, of]|null}
     {"event": "log", "id", "message"}
     {"event": "done", "id", "output", "seconds", "device"}
     {"event": "cancelled", "id"}
     {"event": "failed", "id", "error": one sentence, "kind": "input"|"internal", "log": traceback|null}
 
 The stages are read, prepare, predict, restore, curve and write, of a follow-up read, register, resample and write;
-``seconds_left`` is that of the stage. Jobs run one after the other, the network of the last one stays loaded. A cancel
-is answered within one patch. The output folder (see ``job_folder`` and ``alignment_folder``) appears when it is whole.
-The worker ends when told, when its standard input closes, or when its parent
+``seconds_left`` is that of the stage; ``patch`` counts the forward passes of predict. ``names`` may be left out. Jobs
+run one after the other, the network of the last one stays loaded. A cancel is answered within one patch. The output
+folder (see ``job_folder`` and ``alignment_folder``) appears when it is whole. The worker ends when told, when its
+standard input closes, or when its parent
 is gone; what is not finished then is cancelled.
 """
 
@@ -197,10 +198,17 @@ class Worker:
         with output_folder(folder.parent):
             go_on("read", 0.0)
             bundle = find_bundle(command["model"])
-            study = read_study(command["inputs"], command.get("reference", "flair"))
+            study = read_study(command["inputs"], command.get("reference", "flair"), command.get("names"))
             go_on("read", 1.0)
             found = process(
-                study, bundle, command.get("device", "auto"), progress, cancelled, log, self._network(bundle)
+                study,
+                bundle,
+                command.get("device", "auto"),
+                progress,
+                cancelled,
+                log,
+                self._network(bundle),
+                progress.count_patches,
             )
             go_on("curve", 0.0)
             tree = OperatingCurve.of(found).tree
@@ -259,6 +267,11 @@ class _Progress:
     def __init__(self, tell):
         self._tell = tell
         self._stage = None
+        self._patch = None
+
+    def count_patches(self, done: int, of: int) -> None:
+        """Remember which patch of predict is done, for the next report."""
+        self._patch = [done, of]
 
     def __call__(self, stage: str, fraction: float) -> None:
         now = time.perf_counter()
@@ -266,7 +279,8 @@ class _Progress:
             self._stage, self._first = stage, (now, fraction)
         seconds, done = now - self._first[0], fraction - self._first[1]
         left = round(seconds * (1 - fraction) / done, 1) if done > 0 else None
-        self._tell(stage=stage, fraction=round(float(fraction), 4), seconds_left=left)
+        patch = self._patch if stage == "predict" else None
+        self._tell(stage=stage, fraction=round(float(fraction), 4), seconds_left=left, patch=patch)
 
 
 def _failed(error: str, kind: str = "input", log: str | None = None) -> dict:

@@ -26,9 +26,13 @@ class WorkerClient:
 
         client = WorkerClient()
         job = client.segment({"inputs": {"flair": path}, "model": "ms-flair", "output": folder})
-        for event in client.poll():  # from a timer; the events are those of ``worker``
+        for event in client.poll(job):  # from a timer; the events are those of ``worker``
             ...
         client.close()
+
+    What is said of a job waits until it is asked for, so several who share a client do not take each other's events.
+    ``devices``: what the worker found when it started ([{"name", "text"}], see ``device``), None before it is up;
+    ``failure``: why the last process ended by itself, "" while there is nothing to tell.
 
     Every job ends with one event ``done``, ``cancelled`` or ``failed``, also when the process dies; a later ``segment``
     then starts a new one. ``python``: the interpreter (inside Slicer: PythonSlicer). ``environment``: its variables,
@@ -40,8 +44,10 @@ class WorkerClient:
         self._environment = environment
         self._worker: _Connection | None = None
         self._open: set[str] = set()
-        self._late: list[dict] = []
+        self._said: list[dict] = []  # and not asked for yet
         self._forgotten: set[str] = set()
+        self._devices: list[dict] | None = None
+        self._failure = ""
 
     def __enter__(self) -> WorkerClient:
         return self
@@ -59,7 +65,8 @@ class WorkerClient:
         if not self.alive:
             if self._worker is not None:
                 self._worker.settle()
-                self._late = self.poll()
+                self._hear()
+            self._devices, self._failure = None, ""
             self._worker = _Connection(self._python, self._environment)
 
     def segment(self, job: dict) -> str:
@@ -76,42 +83,60 @@ class WorkerClient:
             self._worker.send({"command": "cancel", "id": identifier})
 
     def forget(self, identifier: str) -> None:
-        """Cancel the job and report nothing more of it."""
+        """Cancel the job and never again speak of it."""
         self.cancel(identifier)
-        self._forgotten.add(identifier)
+        if identifier in self._open:
+            self._forgotten.add(identifier)
+        self._said = [event for event in self._said if event.get("id") != identifier]
+
+    @property
+    def devices(self) -> list[dict] | None:
+        self._hear()
+        return self._devices
+
+    @property
+    def failure(self) -> str:
+        self._hear()
+        return self._failure
+
+    @property
+    def words(self) -> str:
+        """The last lines that the process wrote beside its events: warnings of libraries, a trace when it died."""
+        return "" if self._worker is None else self._worker.words
 
     def poll(self, identifier: str | None = None) -> list[dict]:
-        """Return what the worker said since the last call, without waiting.
+        """Return what the worker said since the last call, without waiting: of one job, or all when None."""
+        self._hear()
+        mine = [event for event in self._said if identifier in (None, event.get("id"))]
+        self._said = [event for event in self._said if event not in mine]
+        return mine
 
-        With the ``identifier`` of a job: what concerns it or no job at all; the rest waits for the others to ask.
-        """
-        events = [event for event in self._heard() if event.get("id") not in self._forgotten]
-        if identifier is not None:
-            self._late = [event for event in events if event.get("id") not in (None, identifier)]
-            events = [event for event in events if event.get("id") in (None, identifier)]
-        return events
-
-    def _heard(self) -> list[dict]:
-        events, self._late = self._late, []
+    def _hear(self) -> None:
+        """Take in what the process has said."""
         while self._worker is not None:
             try:
                 event = self._worker.events.get_nowait()
             except queue.Empty:
                 break
             if event["event"] == "ended":
-                events += self._ending(event)
+                self._take(self._ending(event))
                 self._worker = None
             else:
+                if event["event"] == "ready":
+                    self._devices = event["devices"]
                 if event["event"] in _FINAL:
                     self._open.discard(event.get("id"))
-                events.append(event)
-        return events
+                self._take([event])
+
+    def _take(self, events: list[dict]) -> None:
+        self._said += [event for event in events if event.get("id") not in self._forgotten]
+        self._forgotten -= {event.get("id") for event in events if event["event"] in _FINAL}
 
     def close(self, seconds: float = 5.0) -> None:
         """Stop the process and cancel its jobs; one that does not end by itself within ``seconds`` is killed."""
         if self._worker is not None:
             self._worker.close(seconds)
-            self._late = self.poll()
+            self._hear()
 
     def _begin(self, job: dict) -> str:
         self.start()
@@ -126,6 +151,10 @@ class WorkerClient:
         if event["expected"]:
             return [{"event": "cancelled", "id": job} for job in jobs]
         error = f"The worker process ended unexpectedly (exit code {event['code']}); the log shows its last words."
+        if self._devices is None:
+            reason = (event["log"].strip().splitlines() or [f"exit code {event['code']}"])[-1].strip().rstrip(".")[:200]
+            error = f"The worker process cannot start ({reason}); repair or install PyTorch again."
+        self._failure = error
         # Without a job the news still has to reach somebody: a worker that cannot even start ends here.
         return [
             {"event": "failed", "id": job, "error": error, "kind": "internal", "log": event["log"]}
@@ -147,6 +176,10 @@ class _Connection:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def words(self) -> str:
+        return "\n".join(list(self._tail))  # a copy: another thread adds to it
 
     def send(self, command: dict) -> None:
         self._commands.put(command)
@@ -198,4 +231,4 @@ class _Connection:
         code = self.process.wait()
         self._commands.put(None)
         self._threads[1].join(2.0)
-        self.events.put({"event": "ended", "code": code, "expected": self._expected, "log": "\n".join(self._tail)})
+        self.events.put({"event": "ended", "code": code, "expected": self._expected, "log": self.words})

@@ -3,6 +3,7 @@
 import logging
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
@@ -12,23 +13,23 @@ from . import panel_text
 from .balance import weights
 from .follow_up_text import STAGE_STARTS, changeText, lesionsText, summaryText
 from .installation import ensureInstalled
+from .section import loadSection
 
 POLL_INTERVAL_MS = 50
 REST_MS = 300  # matching the lesions of two heads anew takes some tenths of a second: done when the hand rests
 
 
 class FollowUpSection:
-    """Wires the widgets of FollowUpSection.ui to the logic.
+    """Fills ``place`` (a collapsible button with a layout) and wires it to the logic.
 
-    ``ui``: the .ui's children by name. ``logic``: LesionSegmentationLogic. ``requirementsPath``: the packages to offer
-    for installation. The comparison follows the slider of the panel and the limits given here; the choice of other
+    ``logic``: LesionSegmentationLogic. ``resourcePath(name)``: where a file of Resources lies. The comparison follows the slider of the panel and the limits given here; the choice of other
     studies ends it.
     """
 
-    def __init__(self, ui, logic, requirementsPath):
-        self.ui = ui
+    def __init__(self, place, logic, resourcePath):
+        self.ui = ui = slicer.util.childWidgetVariables(loadSection(place, resourcePath("UI/FollowUpSection.ui")))
         self.logic = logic
-        self._requirementsPath = requirementsPath
+        self._requirementsPath = resourcePath("requirements.txt")
         self.result = None
         self._parameterNode = None
         self._guiTag = None
@@ -129,7 +130,7 @@ class FollowUpSection:
         else:
             self._say(run.error)
             level = logging.ERROR if run.errorIsInternal else logging.INFO
-            logging.log(level, "Lesion segmentation: %s", "\n".join([run.error, *run.log]))
+            logging.log(level, "Lesion segmentation: %s", run.logText)
         self._refresh()
 
     def _showResult(self, run):

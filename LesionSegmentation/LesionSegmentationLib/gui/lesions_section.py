@@ -1,7 +1,5 @@
 """The Lesions section: the list, decisions by key, notes, the filter and the resets."""
 
-import pathlib
-
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -11,31 +9,30 @@ from ..scene.lesion_views import LesionMark
 from ..scene.segmentation import ROLE, SEGMENTATION_ROLE
 from . import lesion_text
 from .lesion_table_view import LesionTableView
+from .section import loadSection
 
-UI_FILE = pathlib.Path(__file__).resolve().parents[2] / "Resources" / "UI" / "LesionsSection.ui"
 ADVANCE_SETTING = "LesionSegmentation/AdvanceAfterDecision"  # a habit of the person at this computer
 BLINK_MS, BLINKS = 170, 3
 
 
 class LesionsSection:
-    """Fills ``container`` (a collapsible button with a layout) with the list of the lesions of a LesionResult.
+    """Fills ``place`` (a collapsible button with a layout) with the list of the lesions of a LesionResult.
 
-    ``logic``: LesionSegmentationLogic, which does what the clicks and keys ask for. ``say`` shows a sentence in the
+    ``logic``: LesionSegmentationLogic, which does what the clicks and keys ask for. ``resourcePath(name)``: where a
+    file of Resources lies. ``say`` shows a sentence in the
     status. ``changed``, to be set by whoever shows the figures: called when a decision changed what is shown.
     """
 
-    def __init__(self, container, logic, say):
+    def __init__(self, place, logic, resourcePath, say):
         self.logic, self._say = logic, say
         self.changed = lambda: None
         self.result = None
         self._parameterNode = self._guiTag = None
         self._blinksLeft = 0
         self._notePeak = None  # of the lesion whose note is shown
-        widget = slicer.util.loadUI(str(UI_FILE))
-        container.layout().addWidget(widget)
+        widget = loadSection(place, resourcePath("UI/LesionsSection.ui"))
         self.widget, self.ui = widget, slicer.util.childWidgetVariables(widget)
         self.ui.resultSelector.addAttribute("vtkMRMLSegmentationNode", ROLE, SEGMENTATION_ROLE)
-        widget.setMRMLScene(slicer.mrmlScene)
         self.mark = LesionMark(slicer.mrmlScene)
         self.table = LesionTableView(self.ui.lesionTable, self._onChosen)
         self._blinkTimer = qt.QTimer()

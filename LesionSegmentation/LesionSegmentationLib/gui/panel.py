@@ -1,54 +1,48 @@
-"""The panel of the module: choose a study, press Segment, follow the run, then slide."""
+"""The panel of the module: choose a study and a model, press Segment, follow the run, then slide."""
 
-import logging
-
-import qt
 import slicer
 from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
 from ..scene.segmentation import ROLE
-from . import panel_text
 from .balance import balanceOf
-from .channel_guess import guessChannel
-from .installation import ensureInstalled
+from .follow_up_section import FollowUpSection
+from .inputs_section import InputsSection
 from .lesions_section import LesionsSection
-from .model_choice import installedModels
+from .model_section import ModelSection
 from .operating_point_panel import OperatingPointPanel
-
-POLL_INTERVAL_MS = 50
-DEVICE_SETTING = "LesionSegmentation/Device"  # of this computer, so not in the scene
+from .run_section import RunSection, confirmed
+from .section import loadSection
+from .train_section import TrainSection
 
 
 class Panel:
-    """Wires the widgets of LesionSegmentation.ui to the logic.
+    """Joins the sections of the panel.
 
-    ``ui``: the .ui's children by name. ``logic``: LesionSegmentationLogic. ``requirementsPath``: the packages to offer
-    for installation. The state that belongs to a scene lives in the parameter node given by :meth:`setParameterNode`.
+    ``ui``: the children of LesionSegmentation.ui by name; those of the sections' own .ui files join them. ``logic``:
+    LesionSegmentationLogic. ``resourcePath(name)``: where a file of Resources lies. The state that belongs to a scene
+    lives in the parameter node given by :meth:`setParameterNode`.
     """
 
-    def __init__(self, ui, logic, requirementsPath):
+    def __init__(self, ui, logic, resourcePath):
         self.ui = ui
         self.logic = logic
-        self._requirementsPath = requirementsPath
         self._parameterNode = None
         self._guiTag = None
-        self._run = None
-        self._stopping = False
-        self._saidMissing = False
         self._worked = None  # the segmentation node last worked on, or tried to
-        self._models = {}  # ModelChoice by name
-        self._selectors = {"flair": ui.flairSelector, "t1": ui.t1Selector, "t2": ui.t2Selector}
-        self._pollTimer = qt.QTimer()
-        self._pollTimer.setInterval(POLL_INTERVAL_MS)
-        self._pollTimer.timeout.connect(self._onPoll)
-        self.lesions = LesionsSection(ui.lesionsButton, logic, self._say)
-        self.operatingPoint = OperatingPointPanel(ui, self._say, self.lesions)
-        self._fillModels()
-        self._fillDevices([{"name": "cpu", "text": _("CPU")}])
-        ui.segmentButton.clicked.connect(self._onSegmentClicked)
-        ui.modelSelector.currentIndexChanged.connect(self._onModelChosen)
-        ui.deviceSelector.activated.connect(self._onDeviceChosen)
+        self._confirmedKey = None  # the choice of volumes that was confirmed in spite of its warnings
+        inputs = loadSection(ui.studyButton, resourcePath("UI/InputsSection.ui"), ui)
+        loadSection(ui.modelButton, resourcePath("UI/ModelSection.ui"), ui)
+        loadSection(ui.runPlace, resourcePath("UI/RunSection.ui"), ui)
+        self.inputs = InputsSection(inputs, ui, logic, self._refresh)
+        self.models = ModelSection(ui, logic, self._refresh)
+        self.run = RunSection(ui, logic, self._start, self._showResult, self._refresh, resourcePath("requirements.txt"))
+        self.lesions = LesionsSection(ui.lesionsButton, logic, resourcePath, self.run.say)
+        self.operatingPoint = OperatingPointPanel(ui, self.run.say, self.lesions)
+        self.followUp = FollowUpSection(ui.followUpButton, logic, resourcePath)
+        loadSection(ui.trainPlace, resourcePath("UI/TrainSection.ui"), ui)
+        self.train = TrainSection(ui, logic, self.inputs, self._onModelMade)
+        ui.trainPlace.collapsed = True
         self._refresh()
 
     def setParameterNode(self, parameterNode):
@@ -57,14 +51,11 @@ class Panel:
             self._parameterNode.disconnectGui(self._guiTag)
         self._parameterNode = parameterNode
         self.lesions.setParameterNode(parameterNode)
-        if parameterNode is None:
-            return
-        self._guessVolumes()
-        self._guiTag = parameterNode.connectGui(self.ui)
-        index = self.ui.modelSelector.findData(parameterNode.model)
-        if index >= 0:
-            self.ui.modelSelector.currentIndex = index
-        self._onModelChosen()
+        self.followUp.setParameterNode(parameterNode)
+        self.inputs.setParameterNode(parameterNode)
+        if parameterNode is not None:
+            self._guiTag = parameterNode.connectGui(self.ui)
+        self.models.setParameterNode(parameterNode)
         self.onParametersChanged()
 
     def onParametersChanged(self, caller=None, event=None):
@@ -73,91 +64,50 @@ class Panel:
             parameters = self._parameterNode
             self._followSegmentation()
             self.operatingPoint.setSetting(parameters.balance, parameters.minimumVolumeMl, parameters.minimumDiameterMm)
+            self.followUp.onParametersChanged()
             self._refresh()
 
     def abandon(self):
         """Stop a run and forget the result: the scene they belong to is going away."""
-        self._pollTimer.stop()
-        if self._run is not None:
-            self._run.abandon()
-            self._run = None
-        self._worked = None
+        self.run.abandon()
+        self.followUp.abandon()
+        self._worked = self._confirmedKey = None
         self.operatingPoint.setResult(None)
-        self._say("")
         self._refresh()
+
+    def close(self):
+        """End what runs in processes of its own: the application ends."""
+        self.abandon()
+        self.train.close()
 
     @property
     def running(self):
-        return self._run is not None
-
-    def _onSegmentClicked(self):
-        if self.running:
-            self._stopping = True
-            self._run.cancel()
-            self._say(_("Stopping ..."))
-            self._refresh()
-        elif self._parameterNode is not None:
-            self._start()
+        return self.run.running
 
     def _start(self):
-        problem = ensureInstalled(self._requirementsPath)
-        if problem:
-            self._say(problem)
-            return
-        parameters = self._parameterNode
-        try:
-            self._run = self.logic.process(
-                parameters.flairVolume,
-                self._volume("t1"),
-                self._volume("t2"),
-                model=parameters.model,
-                device=self.ui.deviceSelector.currentData,
-                waitForCompletion=False,
-            )
-        except (InputError, OSError) as error:  # unusable input, or no room for the files handed to the worker
-            self._say(str(error))
-            return
-        self._stopping = False
+        """Begin a run on what was chosen; None where the user thought better of it."""
+        key = self.inputs.choiceKey()
+        if self.inputs.findings.serious and key != self._confirmedKey:
+            if not confirmed(self.inputs.findings.serious):
+                return None
+            self._confirmedKey = key
+        run = self.logic.startRun(
+            self.inputs.nodes(), self._parameterNode.model, self.models.device, self.inputs.reference()
+        )
         self.operatingPoint.setResult(None)
-        self._showVolume(parameters.flairVolume)
-        self._showProgress()
-        self._pollTimer.start()
-        self._refresh()
-
-    def _onPoll(self):
-        run = self._run
-        if run is None:
-            self._pollTimer.stop()
-            return
-        run.poll()
-        if run.state == "running":
-            self._showProgress()
-            return
-        self._pollTimer.stop()
-        self._run = None
-        self._fillDevices(run.devices)
-        self._refresh()
-        if run.state == "done":
-            for message in run.log:
-                logging.info("Lesion segmentation: %s", message)
-            self._showResult(run)
-        elif run.state == "cancelled":
-            self._say(_("Stopped; nothing was changed."))
-        else:
-            self._say(run.error)
-            level = logging.ERROR if run.errorIsInternal else logging.INFO
-            logging.log(level, "Lesion segmentation: %s", "\n".join([run.error, *run.log]))
+        self._showVolume(run.referenceNode)
+        return run
 
     def _showResult(self, run):
+        self.models.keepDevices(run.devices)
         if run.referenceNode.GetScene() is None:
-            self._say(_("The FLAIR volume was removed during the run, so there is nothing to show the result on."))
+            self.run.say(_("The volume was removed during the run, so there is nothing to show the result on."))
             return
         try:
             result = self.logic.resultOf(run)
         except InputError as error:
-            self._say(str(error))
+            self.run.say(str(error))
             return
-        self._say(panel_text.doneText(run.seconds, run.device))
         self._workOn(result)
         self._parameterNode.segmentation = result.segmentationNode
         self.lesions.takeKeyboard()
@@ -184,7 +134,7 @@ class Panel:
             result = self.logic.restoreResult(node)
         except InputError as error:
             self.operatingPoint.setResult(None)
-            self._say(str(error))
+            self.run.say(str(error))
             return
         node.SetDisplayVisibility(True)
         self._takeSetting(result.setting)
@@ -200,95 +150,22 @@ class Panel:
         parameters.EndModify(wasModifying)
         self.operatingPoint.setSetting(parameters.balance, parameters.minimumVolumeMl, parameters.minimumDiameterMm)
 
+    def _onModelMade(self, bundle):
+        """A model was trained: into the list, without changing what is chosen."""
+        self.models.fillModels()
+        self._refresh()
+
     def _showVolume(self, node):
         views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         if any(view.GetBackgroundVolumeID() != node.GetID() for view in views):
             slicer.util.setSliceViewerLayers(background=node, fit=True)
 
-    def _showProgress(self):
-        self.ui.progressBar.value = panel_text.progressPercent(self._run.stage, self._run.fraction)
-        if not self._stopping:
-            self._say(panel_text.progressText(self._run.stage, self._run.secondsLeft))
-
     def _refresh(self):
-        """Bring button, progress bar and selectors to what can be done now."""
-        running = self.running
-        missing = "" if running else self._missing()
-        self.ui.segmentButton.text = _("Cancel") if running else _("Segment")
-        self.ui.segmentButton.enabled = not missing and not (running and self._stopping)
-        self.ui.segmentButton.toolTip = missing or (_("Stop the run.") if running else _("Mark the lesions."))
-        self.ui.progressBar.visible = running
-        self.ui.modelSelector.enabled = not running
-        self.ui.deviceSelector.enabled = not running
-        for channel, selector in self._selectors.items():
-            selector.enabled = not running and channel in self._channels()
-        saying = bool(missing) and self.operatingPoint.result is None
-        if saying:
-            self._say(missing)
-        elif self._saidMissing:
-            self._say("")
-        self._saidMissing = saying
-
-    def _missing(self):
-        """Why Segment cannot be pressed, in one sentence, or ""."""
-        if not self._models:
-            return _("No model is installed: install the extension again, it comes with one.")
-        for channel, required in {"flair": True, **self._channels()}.items():
-            if required and self._volume(channel) is None:
-                return _("Choose the {channel} volume to segment.").format(channel=channel.upper())
-        return ""
-
-    def _channels(self):
-        """The channels of the chosen model, {name: required?}; none before one is chosen."""
-        model = self._models.get(self.ui.modelSelector.currentData)
-        return model.channels if model is not None else {}
-
-    def _volume(self, channel):
-        """The volume chosen for a channel, None where there is none or the model does not use the channel."""
-        if self._parameterNode is None or channel not in {"flair", *self._channels()} & set(self._selectors):
-            return None
-        return getattr(self._parameterNode, f"{channel}Volume")
-
-    def _say(self, sentence):
-        self.ui.statusLabel.text = sentence
-
-    def _guessVolumes(self):
-        """Take volumes whose name tells their channel, unless the user has chosen some already."""
-        parameters = self._parameterNode
-        if any((parameters.flairVolume, parameters.t1Volume, parameters.t2Volume)):
-            return
-        nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        nodes = {
-            node.GetName(): node
-            for node in nodes
-            if not (node.IsA("vtkMRMLLabelMapVolumeNode") or node.GetAttribute(ROLE))
-        }
-        for channel in self._selectors:
-            name = guessChannel(channel, list(nodes))
-            if name is not None:
-                setattr(parameters, f"{channel}Volume", nodes[name])
-
-    def _fillModels(self):
-        for model in installedModels():
-            self._models[model.name] = model
-            self.ui.modelSelector.addItem(model.title, model.name)
-            self.ui.modelSelector.setItemData(self.ui.modelSelector.count - 1, model.task, qt.Qt.ToolTipRole)
-
-    def _onModelChosen(self):
-        name = self.ui.modelSelector.currentData
-        if self._parameterNode is not None and name:
-            self._parameterNode.model = name
-
-    def _fillDevices(self, devices):
-        """Offer the devices that the worker found, keeping the choice made on this computer."""
-        if not devices:
-            return
-        selector = self.ui.deviceSelector
-        selector.clear()
-        selector.addItem(_("Automatic"), "auto")
-        for device in devices:
-            selector.addItem(device["text"], device["name"])
-        selector.currentIndex = max(0, selector.findData(qt.QSettings().value(DEVICE_SETTING, "auto")))
-
-    def _onDeviceChosen(self):
-        qt.QSettings().setValue(DEVICE_SETTING, self.ui.deviceSelector.currentData)
+        """Bring all sections to what is chosen and to what can be done now."""
+        self.inputs.setEnabled(not self.running)
+        self.models.setEnabled(not self.running)
+        self.inputs.setChannels(self.models.channels)
+        self.inputs.refresh()
+        self.models.refresh()
+        missing = self.models.missing() or self.inputs.missing()
+        self.run.refresh(missing, self.operatingPoint.result is not None)

@@ -48,10 +48,14 @@ def progressPercent(stage, fraction, stageStarts=STAGE_STARTS):
     return int(starts[number] + (starts[number + 1] - starts[number]) * fraction)
 
 
-def progressText(stage, secondsLeft):
+def progressText(stage, secondsLeft, patch=None):
+    """What the worker is doing, in which patch ([done, of] or None), and for how long still."""
+    doing = stageText(stage)
+    if patch is not None and patch[1] > 1:
+        doing = _("{stage}, patch {done} of {all}").format(stage=doing, done=patch[0], all=patch[1])
     if secondsLeft is None:
-        return _("{stage} ...").format(stage=stageText(stage))
-    return _("{stage} ... about {seconds:.0f} s left").format(stage=stageText(stage), seconds=max(1.0, secondsLeft))
+        return _("{stage} ...").format(stage=doing)
+    return _("{stage} ... about {seconds:.0f} s left").format(stage=doing, seconds=max(1.0, secondsLeft))
 
 
 def doneText(seconds, device):

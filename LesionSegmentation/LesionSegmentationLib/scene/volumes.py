@@ -12,6 +12,9 @@ from ..engine.geometry import Geometry
 from ..engine.image_checks import check_affine, check_image, check_shape
 from ..engine.study import Study
 from ..engine.volume import Volume, to_sitk
+from .dicom_identity import dicomIdentity
+
+_SCALAR = "vtkMRMLScalarVolumeNode"
 
 
 def volumeFromNode(node):
@@ -21,7 +24,7 @@ def volumeFromNode(node):
     InputError, one sentence, for a node without image, colours, a non-linear transform, a 2D, constant or non-finite
     image, or a mask.
     """
-    voxels = _voxelsOf(node)
+    voxels = voxelsOf(node)
     return Volume(voxels.array, voxels.geometry, node.GetName())
 
 
@@ -45,23 +48,35 @@ def writeNode(node, path):
     Not compressed: the file lives for one run, and packing a whole head would freeze the window for a second. Raises
     InputError like :func:`volumeFromNode`, OSError when the file cannot be written.
     """
-    image = to_sitk(_voxelsOf(node))
+    image = to_sitk(voxelsOf(node))
     try:
         SimpleITK.WriteImage(image, str(path), useCompression=False)
     except RuntimeError as error:
         raise OSError(f"{node.GetName()} could not be written to the temporary folder; is the disk full?") from error
 
 
-class _Voxels(NamedTuple):
+def volumeTexts(scene):
+    """Return {node ID: (name, DICOM series description)} of the images of ``scene`` that a user may choose."""
+    nodes = [scene.GetNthNodeByClass(n, _SCALAR) for n in range(scene.GetNumberOfNodesByClass(_SCALAR))]
+    shown = [node for node in nodes if node.GetClassName() == _SCALAR and not node.GetHideFromEditors()]
+    return {node.GetID(): (node.GetName() or "", dicomIdentity(node).description) for node in shown}
+
+
+class Voxels(NamedTuple):
     """What a Volume is, but a view: turning a whole head into C order takes a quarter of a second."""
 
     array: np.ndarray
     geometry: Geometry
 
 
-def _voxelsOf(node):
-    """Return the checked voxels of a volume node; raises InputError as :func:`volumeFromNode` says."""
+def voxelsOf(node):
+    """Return the checked voxels of a volume node, a view of its own ones, not to be changed.
+
+    Raises InputError as :func:`volumeFromNode` says.
+    """
     name = node.GetName() or "The volume"
+    if node.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise InputError(f"{name} is a label map, not an image; choose the scan.")
     image = node.GetImageData()
     if image is None or image.GetPointData().GetScalars() is None:
         raise InputError(f"{name} holds no image; load its file again or choose another volume.")
@@ -72,7 +87,7 @@ def _voxelsOf(node):
     check_affine(affine, name)
     array = slicer.util.arrayFromVolume(node)  # [k, j, i]
     check_image(array, name)
-    return _Voxels(array.transpose(2, 1, 0), Geometry(image.GetDimensions(), affine))
+    return Voxels(array.transpose(2, 1, 0), Geometry(image.GetDimensions(), affine))
 
 
 def _worldAffine(node, name):

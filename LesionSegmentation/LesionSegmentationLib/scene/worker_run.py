@@ -11,17 +11,19 @@ RUNNING, DONE, FAILED, CANCELLED = "running", "done", "failed", "cancelled"
 class WorkerRun:
     """One job: files out, progress in, result back. Nothing here blocks for longer than handing over the files.
 
-    The caller polls until :attr:`state` is no longer "running". ``handOver(folder)`` of the job writes the files into
+    ``asked``: lines that say what was asked for, the beginning of :attr:`logText`. :attr:`log`: the worker's sentences;
+    :attr:`trace`: of a failure inside the program. The caller polls until :attr:`state` is no longer "running". ``handOver(folder)`` of the job writes the files into
     a temporary folder, sends the job and returns its id; ``takeResult(output)`` reads what it left, InputError when
     that is not whole.
     """
 
-    def __init__(self, worker):
+    def __init__(self, worker, asked=()):
         self.state = RUNNING
-        self.stage, self.fraction, self.secondsLeft = "read", 0.0, None
-        self.error, self.errorIsInternal, self.log = "", False, []
+        self.stage, self.fraction, self.secondsLeft, self.patch = "read", 0.0, None, None
+        self.error, self.errorIsInternal, self.log, self.trace = "", False, [], ""
+        self.couldNotStart = False  # the worker's Python lacks something, or it is broken
         self.seconds, self.device = None, None
-        self.devices = []  # [{"name", "text"}], known once the worker is up
+        self._asked = list(asked)
         self._worker = worker
         self._folder = tempfile.mkdtemp(prefix="LesionSegmentation-")
         try:
@@ -36,12 +38,23 @@ class WorkerRun:
     def takeResult(self, output):
         raise NotImplementedError
 
+    @property
+    def devices(self):
+        """The devices that the worker found, [{"name", "text"}]; empty before it is up."""
+        return self._worker.devices or []
+
+    @property
+    def logText(self):
+        """All that there is to tell about the run, for a person who looks for a fault."""
+        ended = [self.state + ("" if self.seconds is None else f" after {self.seconds} s on {self.device}")]
+        words = self._worker.words
+        parts = [*self._asked, *self.log, *ended, self.error, self.trace, "" if words in self.trace else words]
+        return "\n".join(part for part in parts if part)
+
     def poll(self):
         """Take in what the worker reported since the last call. Every run ends, also when the worker dies."""
         for event in self._worker.poll(self._id):
-            if event["event"] == "ready":
-                self.devices = event["devices"]
-            elif event.get("id") == self._id and self.state == RUNNING:
+            if self.state == RUNNING:
                 self._handle(event)
 
     def cancel(self):
@@ -51,8 +64,8 @@ class WorkerRun:
 
     def abandon(self):
         """Stop and forget at once: for a scene that is being closed."""
+        self._worker.forget(self._id)
         if self.state == RUNNING:
-            self._worker.forget(self._id)
             self._end(CANCELLED)
 
     def release(self):
@@ -68,7 +81,7 @@ class WorkerRun:
         kind = event["event"]
         if kind == "progress":
             self.stage, self.fraction = event["stage"], event["fraction"]
-            self.secondsLeft = event.get("seconds_left")
+            self.secondsLeft, self.patch = event.get("seconds_left"), event.get("patch")
         elif kind == "log":
             self.log.append(event["message"])
         elif kind == "done":
@@ -79,8 +92,8 @@ class WorkerRun:
         elif kind == "failed":
             self.error = event["error"]
             self.errorIsInternal = event.get("kind") != "input"
-            if event.get("log"):
-                self.log.append(event["log"])
+            self.trace = event.get("log") or ""
+            self.couldNotStart = self.errorIsInternal and self._worker.devices is None
             self._end(FAILED)
 
     def _take(self, output):

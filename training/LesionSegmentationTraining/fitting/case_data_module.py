@@ -58,9 +58,9 @@ class CaseDataModule(pl.LightningDataModule):
         caches: list[str],
         patch: int | list[int] = 96,
         batch: int = 2,
-        sampler: dict = {"name": "hashemi"},  # noqa: B006 - never changed
-        augmentation: dict | None = None,
-        weight: dict | None = None,
+        sampler: dict[str, Any] = {"name": "hashemi"},  # noqa: B006 - never changed
+        augmentation: dict[str, Any] | None = None,
+        weight: dict[str, Any] | None = None,
         steps_per_epoch: int = 100,
         workers: int = 1,
         seed: int = 0,

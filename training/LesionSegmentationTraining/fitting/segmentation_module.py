@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from statistics import fmean
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -53,10 +54,10 @@ class SegmentationModule(pl.LightningModule):
 
     def __init__(
         self,
-        network: dict,
-        loss: dict,
-        optimiser: dict | str = {"name": "adamw", "learning_rate": 1e-3},  # noqa: B006 - never changed
-        schedule: dict | str = {"name": "cosine", "warmup": 50},  # noqa: B006
+        network: dict[str, Any],
+        loss: dict[str, Any],
+        optimiser: dict[str, Any] | str = {"name": "adamw", "learning_rate": 1e-3},  # noqa: B006 - never changed
+        schedule: dict[str, Any] | str = {"name": "cosine", "warmup": 50},  # noqa: B006
         ema: float = 0.998,
         initial_logit: float = -5.0,
         seed: int = 0,
