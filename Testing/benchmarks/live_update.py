@@ -2,13 +2,14 @@
 
 python Testing/benchmarks/live_update.py [--size 256] [--lesions 300] [--moves 60] [--clock cpu]
 
-The rows "panel: ..." are the whole way from the slider to segmentation, figures and list, without drawing; a move of the
-slider writes the rows of the list that can be seen, all others follow when the hand rests.
+The rows "panel: ..." are the whole way from the slider to segmentation, figures and list, without drawing; a move of
+the slider writes the rows of the list that can be seen, all others follow when the hand rests.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import time
 from pathlib import Path
@@ -30,7 +31,6 @@ from LesionSegmentationLib.scene.segmentation import SEGMENT_ID, createLesionSeg
 from slicer_stand_ins.application import bootApplication, loadModule
 from slicer_stand_ins.boot import bootScene
 from slicer_stand_ins.views import SliceView
-
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
@@ -117,10 +117,14 @@ def panel(scene, reference, posterior, moves: int) -> None:
     row("panel: a finished run shown", [timed(lambda: shown.setResult(result))])
     slicer.app.processEvents()
 
+    def move(balance):
+        ui.balanceSlider.value = float(balance)
+        shown._update()
+
     def moved(balances):
         times = []
         for balance in balances:
-            times.append(timed(lambda: (setattr(ui.balanceSlider, "value", float(balance)), shown._update())))
+            times.append(timed(functools.partial(move, balance)))
             slicer.app.processEvents()
         return times
 

@@ -50,7 +50,7 @@ class OneByOne:
         return [newest] if {newest} in self.prefix(count) else []
 
     def decide(self, component, state):
-        self.state_of_peak.update({peak: state for peak in component & self.peaks})
+        self.state_of_peak.update(dict.fromkeys(component & self.peaks, state))
 
     def is_listed(self, component, count):
         lesions = find_lesions(self.curve, point(self.curve, count), 0.0, *self.minimum)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from grids import GRIDS
 from scipy.spatial.transform import Rotation
 
+from grids import GRIDS
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.midplane import LEFT, MIDDLE, RIGHT, find_midplane
 

@@ -24,6 +24,7 @@ def testTheSliderMovesTheSetOfTheNetwork(widget, ui, flairNode):
     counts = []
     for balance in (-5.0, -2.0, 0.0, 2.0, 5.0):
         ui.balanceSlider.value = balance
+        widget.panel.lesions.ui.minimumDiameterSpinBox.value = 0.0
         processEvents()
         expected = score >= -np.log(np.clip(2.0**balance, 0.1, 10.0))
         shown = shownMask(result, flairNode)

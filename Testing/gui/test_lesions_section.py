@@ -50,7 +50,7 @@ def clickRow(section, row):
 
 def slicePlaces():
     """Where the slice views stand, RAS of each along its own direction."""
-    nodes = [node for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")]
+    nodes = list(slicer.util.getNodesByClass("vtkMRMLSliceNode"))
     return {node.GetName(): node.GetSliceOffset() for node in nodes}
 
 

@@ -22,8 +22,8 @@ REST_MS = 300  # matching the lesions of two heads anew takes some tenths of a s
 class FollowUpSection:
     """Fills ``place`` (a collapsible button with a layout) and wires it to the logic.
 
-    ``logic``: LesionSegmentationLogic. ``resourcePath(name)``: where a file of Resources lies. The comparison follows the slider of the panel and the limits given here; the choice of other
-    studies ends it.
+    ``logic``: LesionSegmentationLogic. ``resourcePath(name)``: where a file of Resources lies. The comparison follows
+    the slider of the panel and the limits given here; the choice of other studies ends it.
     """
 
     def __init__(self, place, logic, resourcePath):

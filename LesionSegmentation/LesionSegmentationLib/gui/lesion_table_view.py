@@ -1,8 +1,8 @@
 """The list of lesions as a table widget that follows the slider.
 
 A QTableWidget and no model of our own: a model in Python would be asked for every cell through the binding on every
-repaint, and virtual methods in Python are where PythonQt is weakest. The items are kept; a move of the slider writes the
-texts that changed in the rows that can be seen, and the others once the hand rests.
+repaint, and virtual methods in Python are where PythonQt is weakest. The items are kept; a move of the slider writes
+the texts that changed in the rows that can be seen, and the others once the hand rests.
 """
 
 import qt

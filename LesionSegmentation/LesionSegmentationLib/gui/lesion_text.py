@@ -44,7 +44,8 @@ def allRejectedText(count):
 
 def resetDecisionsText(count):
     return _(
-        "Make all lesions of this result undecided again? Decisions made so far: {count}. This cannot be undone; notes stay."
+        "Make all lesions of this result undecided again? Decisions made so far: {count}. "
+        "This cannot be undone; notes stay."
     ).format(count=count)
 
 

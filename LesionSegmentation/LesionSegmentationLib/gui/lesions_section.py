@@ -19,8 +19,8 @@ class LesionsSection:
     """Fills ``place`` (a collapsible button with a layout) with the list of the lesions of a LesionResult.
 
     ``logic``: LesionSegmentationLogic, which does what the clicks and keys ask for. ``resourcePath(name)``: where a
-    file of Resources lies. ``say`` shows a sentence in the
-    status. ``changed``, to be set by whoever shows the figures: called when a decision changed what is shown.
+    file of Resources lies. ``say`` shows a sentence in the status. ``changed``, to be set by whoever shows the figures:
+    called when a decision changed what is shown.
     """
 
     def __init__(self, place, logic, resourcePath, say):

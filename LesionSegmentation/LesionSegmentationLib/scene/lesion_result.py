@@ -12,7 +12,7 @@ from ..engine.midplane import find_midplane
 from ..engine.operating_curve import OperatingCurve
 from .lesion_views import jumpTo
 from .live import LiveSegment
-from .result_nodes import storeDecisions, storedDecisions, storedMap, storeMap
+from .result_nodes import storedDecisions, storeDecisions, storedMap, storeMap
 from .segmentation import (
     PROVENANCE_TAG,
     SEGMENT_ID,

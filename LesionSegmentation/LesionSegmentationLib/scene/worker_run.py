@@ -12,9 +12,9 @@ class WorkerRun:
     """One job: files out, progress in, result back. Nothing here blocks for longer than handing over the files.
 
     ``asked``: lines that say what was asked for, the beginning of :attr:`logText`. :attr:`log`: the worker's sentences;
-    :attr:`trace`: of a failure inside the program. The caller polls until :attr:`state` is no longer "running". ``handOver(folder)`` of the job writes the files into
-    a temporary folder, sends the job and returns its id; ``takeResult(output)`` reads what it left, InputError when
-    that is not whole.
+    :attr:`trace`: of a failure inside the program. The caller polls until :attr:`state` is no longer "running".
+    ``handOver(folder)`` of the job writes the files into a temporary folder, sends the job and returns its id;
+    ``takeResult(output)`` reads what it left, InputError when that is not whole.
     """
 
     def __init__(self, worker, asked=()):
