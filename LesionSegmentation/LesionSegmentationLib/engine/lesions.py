@@ -94,6 +94,11 @@ class Lesions:
         return dict(zip((self._components.basin[self._listed] + 1).tolist(), names))
 
     @property
+    def smaller(self) -> int:
+        """How many are left out for their size."""
+        return self._components.basin.size - self._listed.size
+
+    @property
     def undecided(self) -> list[Lesion]:
         """The listed lesions that a person has yet to decide on, largest first."""
         return [lesion for lesion in self.listed if self.states[lesion.id] in (UNDECIDED, MERGED)]

@@ -35,6 +35,8 @@ def summaryText(lesions):
     dice, f2 = lesions.figures.dice, lesions.figures.f2
     if dice is not None:
         text += " " + _("Expected of what is shown: Dice {dice:.2f}, F2 {f2:.2f}.").format(dice=dice, f2=f2)
+    if lesions.smaller:
+        text += " " + _("{count} more are smaller than the smallest size and not shown.").format(count=lesions.smaller)
     return text
 
 
