@@ -41,7 +41,7 @@ from .alpha_beta_page import write_page
 BETAS = (0.3, 0.5, 0.7, 0.9)
 TRUNK = Path(__file__).parents[2] / "configs" / "ms-flair-trunk.yaml"
 STEPS = 600
-LEARNING_RATE = 0.001
+OPTIMISER = {"name": "adamw", "learning_rate": 0.001, "weight_decay": 0.0001}
 TILE = (96, 96, 96)
 RHO = (0.2, 20.0)
 
@@ -70,7 +70,7 @@ def fit(cache: Path, runs: Path, names: list[str]) -> None:
             runs / name, cache,
             "--model.network", json.dumps({**network, "outputs": outputs}),
             "--model.loss", json.dumps(NETWORKS[name]), "--model.start_from", str(trunk / "last.ckpt"),
-            "--model.optimiser.learning_rate", str(LEARNING_RATE), "--trainer.max_epochs", str(STEPS // 100),
+            "--model.optimiser", json.dumps(OPTIMISER), "--trainer.max_epochs", str(STEPS // 100),
         )  # fmt: skip
 
 
