@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .bundle import Bundle
+from .calibration import calibrated
 from .conditioned_score import ConditionedScore
 from .device import choose_device
 from .errors import Cancelled, InputError
@@ -77,7 +78,10 @@ def process(
 
     start = time.perf_counter()
     progress("restore", 0.0)
-    probability = restore(calibrated(maps[-1], bundle.description["calibration"]), prepared)
+    probability, shift = calibrated(maps[-1], bundle.description["calibration"], prepared.working.voxel_ml)
+    if shift > 0:
+        say(f"This study shows more lesion than usual: its log odds were raised by {shift:.2f}.")
+    probability = restore(probability, prepared)
     score = None if bundle.rho_range is None else _score(maps, prepared, outside_maps(loaded), bundle.rho_range)
     seconds["restore"] = _lap(start)
     progress("restore", 1.0)
@@ -104,12 +108,6 @@ def _score(maps: np.ndarray, prepared: Prepared, outside: tuple, rho: tuple[floa
     """The score on the reference grid: a and s are resampled apart, as the logit a + s log(rho) would be at any rho."""
     a, s = (restore(values, prepared, nothing) for values, nothing in zip(maps[:2], outside))
     return ConditionedScore.of_maps(a, s, rho)
-
-
-def calibrated(logits: np.ndarray, calibration: dict) -> np.ndarray:
-    """Return sigmoid(scale * logit + bias) as float32; ``calibration`` holds ``scale`` > 0 and ``bias``."""
-    x = np.float32(calibration["scale"]) * logits + np.float32(calibration["bias"])
-    return (1 / (1 + np.exp(-np.clip(x, -80, 80)))).astype(np.float32)
 
 
 def _runtime(network) -> dict:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from LesionSegmentationLib.engine.calibration import calibrated
 from LesionSegmentationLib.engine.conditioned_score import ConditionedScore
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.predict import outside_maps, predict
 from LesionSegmentationLib.engine.prepare import Prepared, head_box, head_mask
-from LesionSegmentationLib.engine.process import calibrated
 
 
 def case_logits(
@@ -72,9 +72,9 @@ def case_score(maps: np.ndarray, rho: tuple[float, float] | None) -> Conditioned
     return None if rho is None else ConditionedScore.of_maps(maps[0], maps[1], rho)
 
 
-def calibrated_probability(logits: np.ndarray, calibration: dict) -> np.ndarray:
-    """Return sigmoid(scale * logit + bias), float32, exactly as the engine does it; ``calibration``: scale and bias."""
-    return calibrated(np.asarray(logits, np.float32), calibration)
+def calibrated_probability(logits: np.ndarray, calibration: dict, voxel_ml: float = 0.001) -> np.ndarray:
+    """Return the probabilities of logits, float32, exactly as the engine does it; see its ``calibrated``."""
+    return calibrated(np.asarray(logits, np.float32), calibration, voxel_ml)[0]
 
 
 def _indices(case, channels: Sequence[str | int]) -> set[int]:

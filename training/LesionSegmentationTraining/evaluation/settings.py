@@ -55,6 +55,6 @@ def curve_of(
     score: ConditionedScore | None = None,
 ) -> OperatingCurve:
     """Return the operating curve of logits (i, j, k); the arguments are those of :func:`figures_at_settings`."""
-    posterior = calibrated_probability(logits, calibration)
-    geometry = Geometry(posterior.shape, np.diag([*map(float, spacing_mm), 1.0]))
+    geometry = Geometry(logits.shape, np.diag([*map(float, spacing_mm), 1.0]))
+    posterior = calibrated_probability(logits, calibration, geometry.voxel_ml)
     return OperatingCurve.of(ProbabilityMap(posterior, geometry, calibration, floor, score=score))

@@ -41,9 +41,10 @@ from .alpha_beta_page import write_page
 BETAS = (0.3, 0.5, 0.7, 0.9)
 TRUNK = Path(__file__).parents[2] / "configs" / "ms-flair-trunk.yaml"
 STEPS = 600
-LEARNING_RATE = 0.001
+OPTIMISER = {"name": "adamw", "learning_rate": 0.001, "weight_decay": 0.0001}
 TILE = (96, 96, 96)
 RHO = (0.2, 20.0)
+VOXEL_ML = 0.001
 
 
 def _tversky(beta: float) -> dict:
@@ -70,7 +71,7 @@ def fit(cache: Path, runs: Path, names: list[str]) -> None:
             runs / name, cache,
             "--model.network", json.dumps({**network, "outputs": outputs}),
             "--model.loss", json.dumps(NETWORKS[name]), "--model.start_from", str(trunk / "last.ckpt"),
-            "--model.optimiser.learning_rate", str(LEARNING_RATE), "--trainer.max_epochs", str(STEPS // 100),
+            "--model.optimiser", json.dumps(OPTIMISER), "--trainer.max_epochs", str(STEPS // 100),
         )  # fmt: skip
 
 
@@ -116,8 +117,10 @@ def _answers(name: str, network, cases) -> dict | None:
         logits = _maps(network, case)[-1]
         evidence.append(gather(logits[inside], case.mask[inside], patient=case.patient, case=case.id, kind=case.kind))
     scale, bias = fit_scale_and_bias(evidence)
-    floor = [] if name == "conditioned" else choose_floor(evidence, scale, bias)
-    return {"scale": scale, "bias": bias, "floor": floor}
+    usual_ml = float(np.mean([case.lesion.sum() for case in evidence])) * VOXEL_ML
+    answers = {"scale": scale, "bias": bias, "usual_ml": usual_ml}
+    settled = [case.calibrated(answers, VOXEL_ML) for case in evidence]
+    return {**answers, "floor": [] if name == "conditioned" else choose_floor(settled, 1.0, 0.0, VOXEL_ML)}
 
 
 def _rows(name: str, network, case, answers: dict | None) -> list[dict]:
@@ -147,7 +150,7 @@ def _auc(score: np.ndarray, mask: np.ndarray) -> float:
 
 
 def _true(marked: np.ndarray, mask: np.ndarray, beta: float) -> dict:
-    figures = overlap_figures(marked, mask, 0.001)
+    figures = overlap_figures(marked, mask, VOXEL_ML)
     tp, fp, fn = (figures[key] for key in ("true_positives", "false_positives", "false_negatives"))
     kept = ("dice", "precision", "recall", "f2", "lesion_tpr", "lesion_fdr", "prediction_ml", "reference_ml")
     return {

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from LesionSegmentationLib.engine.calibration import load_shift
+
 # Below this logit a background voxel is hopeless; such voxels are many and alike.
 HOPELESS = -9.0
 HOPELESS_SHARE = 50
@@ -29,10 +31,12 @@ class Evidence:
     kind: str
     channels: str
 
-    def calibrated(self, calibration: dict) -> Evidence:
-        """The same with scale and bias of ``calibration`` applied to its logits."""
+    def calibrated(self, calibration: dict, voxel_ml: float) -> Evidence:
+        """The same with ``calibration`` applied to its logits, as the engine does; ``voxel_ml``: volume of a voxel."""
         logits = np.float32(calibration["scale"]) * self.logits + np.float32(calibration["bias"])
-        return replace(self, logits=logits)
+        usual_ml = calibration.get("usual_ml")
+        shift = load_shift(logits, usual_ml / voxel_ml, self.count) if usual_ml else 0.0
+        return replace(self, logits=logits + np.float32(shift))
 
     @property
     def lesion_free(self) -> bool:
