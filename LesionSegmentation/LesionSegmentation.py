@@ -144,6 +144,8 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         self._worker = None
         self._results = []
         self._sideBySide = None
+        self._sideBySideMarks = None
+        self._readingViews = None
         self._studyCheck = None
 
     def getParameterNode(self):
@@ -249,16 +251,64 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         Slicer's layout menu brings the other views back.
         """
         from LesionSegmentationLib.scene.side_by_side import SideBySide
+        from LesionSegmentationLib.scene.view_marks import ViewMarks
 
         if self._sideBySide is None or self._sideBySide.result is not result:
             self._leaveSideBySide()
             self._sideBySide = SideBySide(slicer.app.applicationLogic(), result)
+            self._sideBySideMarks = ViewMarks(self._sliceView)
         self._sideBySide.show(ras)
+        self._sideBySideMarks.put(self._sideBySide.sliceNodes())
 
     def _leaveSideBySide(self):
         if self._sideBySide is not None:
+            self._sideBySideMarks.remove()
             self._sideBySide.release()
             self._sideBySide = None
+
+    def showReadingLayout(self, result):
+        """Show a LesionResult in three planes and in 3D, with rulers and the letters of the sides; returns the views.
+
+        The reference volume lies behind the lesions, the slice views are linked. Raises InputError when something of
+        the result was removed from the scene. :meth:`leaveReadingLayout` puts the views back. Example::
+
+            logic.showReadingLayout(result)
+            logic.setOverlay(result, opacity=0.7, outline=True)
+        """
+        views = self.readingViews()
+        first = not views.isUp
+        views.show(result)
+        if first and slicer.app.layoutManager() is not None:
+            slicer.app.layoutManager().resetThreeDViews()
+        return views
+
+    def leaveReadingLayout(self):
+        """Put layout, layers, links, rulers and markers back to what they were before the reading layout."""
+        self.readingViews().leave()
+
+    def readingViews(self):
+        """Return the ReadingViews: whether they are up, what they draw, and their links."""
+        from LesionSegmentationLib.scene.reading_views import ReadingViews
+
+        if self._readingViews is None:
+            self._readingViews = ReadingViews(slicer.app.applicationLogic(), self._sliceView)
+        return self._readingViews
+
+    def setOverlay(self, result, opacity=None, outline=None, shown=None):
+        """Change how the lesions lie over the slices: opacity 0 to 1, outline alone or filled, shown or hidden.
+
+        What is None stays. Returns the OverlayLook. Voxels and exports are not touched.
+        """
+        from LesionSegmentationLib.scene.overlay_look import setOverlayLook
+
+        return setOverlayLook(result.segmentationNode, opacity, outline, shown)
+
+    @staticmethod
+    def _sliceView(name):
+        """The slice view of a layout name; None where there is none, as without a main window."""
+        layoutManager = slicer.app.layoutManager()
+        widget = None if layoutManager is None else layoutManager.sliceWidget(name)
+        return None if widget is None else widget.sliceView()
 
     def _waitFor(self, run):
         """Keep the application alive until a run has ended; raises what it failed with."""
@@ -420,6 +470,8 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
     def close(self):
         """End the worker process, and what follows the views."""
         self._leaveSideBySide()
+        if self._readingViews is not None:
+            self._readingViews.leave()
         if self._worker is not None:
             self._worker.close()
             self._worker = None

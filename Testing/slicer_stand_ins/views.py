@@ -14,12 +14,16 @@ SLICE_MANAGERS = (
     "vtkMRMLModelSliceDisplayableManager",
     "vtkMRMLSegmentationsDisplayableManager2D",
     "vtkMRMLCrosshairDisplayableManager",
+    "vtkMRMLOrientationMarkerDisplayableManager",
+    "vtkMRMLRulerDisplayableManager",
 )
 THREE_D_MANAGERS = (
     "vtkMRMLCameraDisplayableManager",
     "vtkMRMLViewDisplayableManager",
     "vtkMRMLModelDisplayableManager",
     "vtkMRMLSegmentationsDisplayableManager3D",
+    "vtkMRMLOrientationMarkerDisplayableManager",
+    "vtkMRMLRulerDisplayableManager",
 )
 VIEW_NAMES = {"Axial": "Red", "Sagittal": "Yellow", "Coronal": "Green"}
 
@@ -50,6 +54,14 @@ class _View:
         self.managers.AddObserver(vtk.vtkCommand.UpdateEvent, self._onRenderRequested)
 
     def _onRenderRequested(self, caller, event):
+        self.renderRequested = True
+
+    def renderWindow(self):
+        """The window with the renderer in it, as a view of the application gives it."""
+        return self.window
+
+    def scheduleRender(self):
+        """Ask to be drawn: in the next picture."""
         self.renderRequested = True
 
     def resize(self, width, height):
