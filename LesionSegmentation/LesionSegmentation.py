@@ -1,6 +1,7 @@
 """The Slicer module LesionSegmentation: metadata and wiring. What it does lives in LesionSegmentationLib."""
 
 import logging
+import os
 import shutil
 import sys
 import time
@@ -42,6 +43,18 @@ class LesionSegmentation(ScriptedLoadableModule):
         )
         self.parent.acknowledgementText = _(
             "Methods of Salehi 2017, Hashemi 2018, Eelbode 2020 and Shirokikh 2020 stand behind this module."
+        )
+        slicer.app.connect("startupCompleted()", self.onStartupCompleted)
+
+    def onStartupCompleted(self):
+        """Add what lives outside the panel: the sample patient, and the right-click entry of volumes."""
+        from LesionSegmentationLib.scene.sample_patient import registerSamplePatient
+
+        registerSamplePatient(self.resourcePath("Icons"))
+        folder = os.path.dirname(slicer.modules.lesionsegmentation.path)
+        plugin = slicer.qSlicerSubjectHierarchyScriptedPlugin(None)
+        plugin.setPythonSource(
+            os.path.join(folder, "SubjectHierarchyPlugins", "LesionSegmentationSubjectHierarchyPlugin.py")
         )
 
 
@@ -349,6 +362,26 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         texts = volumeTexts(slicer.mrmlScene)
         found = {channel: guessChannel(channel, texts) for channel in channels}
         return {channel: slicer.mrmlScene.GetNodeByID(node) for channel, node in found.items() if node}
+
+    def chooseStudy(self, volumeNode):
+        """Choose a volume as the channel that its name tells, FLAIR where it tells none, and the study around it.
+
+        The other channels are the volumes beside it in the subject hierarchy whose names tell theirs; what was chosen
+        before goes, as it may be of another patient. Returns {channel: node}.
+        """
+        from LesionSegmentationLib.gui.channel_guess import channelOf, guessChannel
+        from LesionSegmentationLib.scene.study_choice import textsBeside
+
+        texts = textsBeside(volumeNode)
+        chosen = {channelOf(texts.pop(volumeNode.GetID())): volumeNode}
+        for channel in ("flair", "t1", "t2"):
+            chosen.setdefault(channel, slicer.mrmlScene.GetNodeByID(guessChannel(channel, texts) or ""))
+        parameters = self.getParameterNode().parameterNode
+        wasModifying = parameters.StartModify()
+        for channel, node in chosen.items():
+            parameters.SetNodeReferenceID(f"{channel}Volume", None if node is None else node.GetID())
+        parameters.EndModify(wasModifying)
+        return {channel: node for channel, node in chosen.items() if node is not None}
 
     def checkStudy(self, nodes, reference="flair"):
         """Return the Findings about ``nodes``, {channel: node}: refusal, warnings and notes; see StudyCheck."""
