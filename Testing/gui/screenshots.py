@@ -106,9 +106,12 @@ def windowWithViews(widget, width=1440, height=880):
 
     window = qt.QWidget()
     row = qt.QHBoxLayout(window)
-    row.addWidget(widget.parent)
+    panel = qt.QScrollArea()  # the panel is higher than most screens
+    panel.setWidgetResizable(True)
+    panel.setWidget(widget.parent)
+    panel.setFixedWidth(460)
+    row.addWidget(panel)
     row.addWidget(slicer.app.layoutManager().widget, 1)
-    widget.parent.setFixedWidth(430)
     window.resize(width, height)
     window.show()
     processEvents()

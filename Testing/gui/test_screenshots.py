@@ -23,7 +23,7 @@ def testPictures(widget, ui, flairNode):
     dragSlider(ui.balanceSlider, 0.9)
     processEvents(0.5)
     after = pixels(save(window, SCREENSHOTS / "window-fewer-missed.png"))
-    views = np.s_[:, 450:]
+    views = np.s_[:, 480:]
     assert (before[views] != after[views]).any(axis=-1).sum() > 100, "the views did not follow the slider"
     # Both go back to where the fixture finds them, or they would end with the window.
     slicer.app.layoutManager().widget.setParent(None)

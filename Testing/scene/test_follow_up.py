@@ -326,6 +326,26 @@ class SideBySideTest(FollowUpCase):
         self.assertEqual([node.GetLayoutName() for node in nodes], list(VIEW_NAMES))
 
 
+class RejectedLesionsTest(FollowUpCase):
+    def test_whatWasRejectedIsNotCompared(self):
+        """A rejected lesion is gone at every setting, with all that it grows into until it meets another one."""
+        made = POINTS[0].probability_map
+        result = LesionResult(self.scene, self.nodes[0], made)
+        self.assertIs(result.editedMap(), made)
+        lesion = result.show(0.5, 0.5).listed[0]
+        held = result.lesions.voxels_of(lesion)
+        result.decide(lesion.id, "rejected")
+        edited = result.editedMap()
+        self.assertEqual(edited.array.reshape(-1)[held].max(), 0)
+        for beta in (0.5, 0.8, 0.95):
+            ours = result.show(1 - beta, beta).voxels
+            self.assertEqual(int((edited.array.reshape(-1)[ours] != made.array.reshape(-1)[ours]).sum()), 0, beta)
+        self.assertEqual(edited.provenance["edited_voxels"], 0)
+        self.assertEqual(edited.provenance["rejected_voxels"], int((edited.array != made.array).sum()))
+        result.resetDecisions()
+        self.assertIs(result.editedMap(), made)
+
+
 class ConditionedEditsTest(FollowUpCase):
     def test_editsReachTheScore(self):
         from dataclasses import replace

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
 import slicer.util
 
-from ..engine.decisions import UNDECIDED, Decision
+from ..engine.decisions import REJECTED, UNDECIDED, Decision
 from ..engine.errors import InputError
 from ..engine.lesions import find_lesions
 from ..engine.midplane import find_midplane
@@ -24,6 +25,8 @@ from .segmentation import (
 from .volumes import volumeGeometry
 
 FAR = 1e6  # a score beyond the level of every setting
+MOST_SENSITIVE = 2.0**5  # beta / alpha at the end of the slider
+RUNGS = 9  # settings at which a rejected lesion is looked at as it grows
 
 
 class LesionResult:
@@ -95,12 +98,21 @@ class LesionResult:
         return self.lesions
 
     def editedMap(self):
-        """Return the probability map with the hand edits: what was painted is certain, what was erased impossible."""
+        """Return the probability map as it was read: what was painted is certain, what was erased or rejected impossible.
+
+        Of a rejected lesion this is all that it grows into between the present setting and the most sensitive one.
+        """
         painted, erased = self._live.edits()
-        if not (painted.size or erased.size):
+        rejected = np.setdiff1d(self._rejectedVoxels(), painted)
+        if not (painted.size or erased.size or rejected.size):
             return self.probabilityMap
         made, score = self.probabilityMap, self.probabilityMap.score
-        provenance = {**made.provenance, "edited_voxels": int(painted.size + erased.size)}
+        provenance = {
+            **made.provenance,
+            "edited_voxels": int(painted.size + erased.size),
+            "rejected_voxels": int(rejected.size),
+        }
+        erased = np.union1d(erased, rejected)
         if score is not None:
             score = replace(score, array=_overwritten(score.array, painted, FAR, erased, -FAR))
         array = _overwritten(made.array, painted, 1, erased, 0)
@@ -167,15 +179,28 @@ class LesionResult:
         return find_midplane(slicer.util.arrayFromVolume(node).transpose(2, 1, 0), volumeGeometry(node))
 
     def _find(self, *setting):
-        alpha, beta, minimumVolumeMl, minimumDiameterMm = setting
-        self.lesions = find_lesions(
+        self.lesions = self._lesionsAt(*setting)
+        self.setting = setting
+
+    def _lesionsAt(self, alpha, beta, minimumVolumeMl, minimumDiameterMm):
+        return find_lesions(
             self.curve,
             self.curve.at(alpha, beta),
             minimumVolumeMl,
             minimum_diameter_mm=minimumDiameterMm,
             decisions=self.decisions,
         )
-        self.setting = setting
+
+    def _rejectedVoxels(self):
+        """Flat C-order indices of what rejected lesions hold at the present setting and at more sensitive ones."""
+        found = [np.zeros(0, np.int64)]
+        if self.setting is not None and len(self.decisions):
+            alpha, beta, *sizes = self.setting
+            for rho in np.geomspace(max(beta / alpha, MOST_SENSITIVE / 1e3), MOST_SENSITIVE, RUNGS):
+                lesions = self._lesionsAt(1 / (1 + rho), rho / (1 + rho), *sizes)
+                rejected = [lesion for lesion in lesions.listed if lesions.states[lesion.id] == REJECTED]
+                found += [lesions.voxels_of(lesion) for lesion in rejected]
+        return np.unique(np.concatenate(found))
 
     def _decided(self):
         storeDecisions(self.segmentationNode, self.decisions)

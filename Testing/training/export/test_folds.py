@@ -44,7 +44,7 @@ def test_a_patient_is_measured_by_the_fold_that_left_him_out(fit, tmp_path):  # 
     assert roles == {("case-0", "trained on"), ("case-1", "trained on"), ("case-1", "left out by a fold")}
     assert bundle.description["calibration"]["error_left_out"] is not None
     card = (bundle.folder / "CARD.md").read_text()
-    assert "fitted in the same way without this patient" in card
+    assert "made in the same way without this patient" in card
     for picture in ("case-1.png", "calibration.png"):
         assert f"({picture})" in card
         assert np.asarray(Image.open(bundle.folder / picture)).std() > 5
@@ -60,6 +60,22 @@ def test_a_fold_that_did_not_leave_the_patient_out_is_refused(fit, tmp_path):  #
             folds=[(whole / "last.ckpt", wrong)], device="cpu", say=lambda line: None,
         )  # fmt: skip
     assert not (tmp_path / "small").exists()
+
+
+def test_a_patient_of_the_calibration_is_measured_with_a_calibration_without_him(fit, tmp_path):  # noqa: F811
+    splits = ("train", "train", "calibrate", "calibrate")
+    every = write_cache(tmp_path / "every.safetensors", splits)
+    without = write_cache(tmp_path / "without.safetensors", (*splits[:2], "test", "calibrate"))
+    fitted_on = write_cache(tmp_path / "fit.safetensors", splits[:2])
+    _, run = fit("run", changes={"data": {"caches": [str(fitted_on)]}})
+    checkpoint, make = run / "last.ckpt", {"device": "cpu", "say": lambda line: None}
+    one = export_checkpoint(
+        checkpoint, [every], tmp_path / "one", About(name="one"), folds=[(checkpoint, without)], **make
+    ).description
+    other = export_checkpoint(checkpoint, [without], tmp_path / "other", About(name="other"), **make).description
+    assert one["calibration"]["scale"] != other["calibration"]["scale"]
+    rows = [[{**row, "role": ""} for row in made["figures"] if row["case"] == "case-2"] for made in (one, other)]
+    assert rows[0] and rows[0] == rows[1]
 
 
 def test_the_right_of_the_patient_is_on_the_left_and_the_front_is_up():

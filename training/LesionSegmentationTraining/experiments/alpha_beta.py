@@ -40,7 +40,7 @@ from .alpha_beta_page import write_page
 
 BETAS = (0.3, 0.5, 0.7, 0.9)
 TRUNK = Path(__file__).parents[2] / "configs" / "ms-flair-trunk.yaml"
-STEPS = 800
+STEPS = 600
 LEARNING_RATE = 0.001
 TILE = (96, 96, 96)
 RHO = (0.2, 20.0)

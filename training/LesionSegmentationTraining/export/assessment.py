@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,13 +78,26 @@ class Assessment:
     ):
         self.channels, self.tile, self.device, self.intensity, self.say = channels, tile, device, intensity, say
         self.rho = rho_range(build_loss(run.loss))
-        self.calibration: dict = {"scale": 1.0, "bias": 0.0, "fitted_on": None}
-        self.floor: list = []
+        self._learn([], 1.0, 0.001)
         self._network = run.network().to(device)
 
     def calibrate(self, cases: Sequence[Case], real_weight: float, voxel_ml: float) -> None:
-        """Fit scale, bias and floor to ``cases``; without any it stays uncalibrated."""
-        evidence = [answer.evidence for answer in self._answers(cases)]
+        """Fit scale, bias and floor to ``cases``, a real one counting ``real_weight`` times a made-up one.
+
+        Without any it stays uncalibrated. ``voxel_ml``: volume of a voxel.
+        """
+        self._learn([answer.evidence for answer in self._answers(cases)], real_weight, voxel_ml)
+
+    def without(self, patients: Collection[str]) -> Assessment:
+        """Return the same network, calibrated in the same way but for these patients."""
+        other = copy.copy(self)
+        evidence, *rest = self._learnt
+        other._learn([one for one in evidence if one.patient not in patients], *rest)
+        return other
+
+    def _learn(self, evidence: list[Evidence], real_weight: float, voxel_ml: float) -> None:
+        self._learnt = (evidence, real_weight, voxel_ml)
+        self.calibration, self.floor = {"scale": 1.0, "bias": 0.0, "fitted_on": None}, []
         if not evidence:
             return
         scale, bias = fit_scale_and_bias(evidence, real_weight)

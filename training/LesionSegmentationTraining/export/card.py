@@ -69,7 +69,7 @@ COLUMNS = (
     ("marked ml", "prediction_ml", "{:.2f}"), ("true ml", "reference_ml", "{:.2f}"),
 )  # fmt: skip
 ROLES = {
-    "left out by a fold": "Measured with a network that was fitted in the same way without this patient",
+    "left out by a fold": "Measured with fit and calibration made in the same way without this patient",
     "left out": "Left out of fitting and calibration",
     "watched while fitting": "Watched while fitting (the best checkpoint was chosen by it)",
     "trained on": "Trained on (says little about new images)",

@@ -48,7 +48,8 @@ def export_checkpoint(
     ``real_weight`` times a made-up one), with all channels and with the required one alone. Figures are measured on the
     split "test", and for comparison on the real cases of the fit, each row with its role.
     ``folds``: (checkpoint, cache) of fits that were the same but for the patients of the cache's split "test", which
-    they left out: calibrated in the same way, they tell what the bundle is worth on patients it was itself fitted on.
+    they left out, in the calibration too: they tell what the bundle is worth on patients it was itself fitted on. The
+    checkpoint may be ``checkpoint`` itself, for patients that only the calibration saw.
     ``tile``: voxels per axis of one forward pass, of the bundle and here; None for those of the training patches.
     Without calibration cases the bundle says that it is uncalibrated. Weights are stored as float16. Of a conditioned
     head the posterior is calibrated; what a setting marks comes from its score, and there is no floor.
@@ -65,7 +66,7 @@ def export_checkpoint(
     device = choose_device(device)
     tiles = run.patch if tile is None else (tile,) * 3
     cache = open_caches(caches)
-    _check_patients(cache, run)
+    _check_patients(cache.cases, run)
     voxel_ml = float(np.prod(cache.spacing_mm)) / 1000
 
     def assess(run: TrainedRun) -> Assessment:
@@ -77,9 +78,11 @@ def export_checkpoint(
     measured = list(this.measure(_measured(cache)))
     for fold, left_out in folds:
         sibling = _stored(load_run(fold))
-        _check_patients(open_caches([left_out]), sibling)
+        cases = open_caches([left_out]).split("test")
+        _check_patients(cases, sibling, ("train", "validate"))  # those of the calibration are left out below
         say(f"Fold {left_out.stem}")
-        measured += assess(sibling).measure(open_caches([left_out]).split("test"), role=BY_A_FOLD)
+        assessment = this if fold.samefile(checkpoint) else assess(sibling)
+        measured += assessment.without({case.patient for case in cases}).measure(cases, role=BY_A_FOLD)
     calibration, floor, rho = this.calibration, this.floor, this.rho
     evidence = [one.evidence for one in measured if one.rows[0]["role"] in LEFT_OUT]
     if evidence:
@@ -201,8 +204,11 @@ def _recipe(cache: CaseCache) -> dict:
     return cache.facts.get("recipe", {})
 
 
-def _check_patients(cache: CaseCache, run: TrainedRun) -> None:
-    """Raise InputError where a patient that the run was fitted on is to be calibrated on or counts as left out."""
+def _check_patients(cases: Sequence[Case], run: TrainedRun, splits: Sequence[str] | None = None) -> None:
+    """Raise InputError where a patient that the run was fitted on is to be calibrated on or counts as left out.
+
+    ``splits``: those of the run's patients that count; None for all.
+    """
     runs = [*run.hyper_parameters.get("earlier", []), run.hyper_parameters]
-    fitted = [pair for one in runs for pair in one.get("patients", {}).items()]
-    check_patients([*fitted, *((case.patient, case.split) for case in cache.cases)])
+    fitted = [pair for one in runs for pair in one.get("patients", {}).items() if splits is None or pair[1] in splits]
+    check_patients([*fitted, *((case.patient, case.split) for case in cases)])
