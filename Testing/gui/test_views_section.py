@@ -130,7 +130,7 @@ def testPictures(section, widget):
     section.logic.setOverlay(section.result, shown=False)
     processEvents(0.5)
     hidden = pixels(save(window, SCREENSHOTS / "reading-layout-faded.png"))
-    views = np.s_[:, 450:]
+    views = np.s_[:, 480:]
     assert (shown[views] != hidden[views]).any(axis=-1).sum() > 100
     slicer.app.layoutManager().widget.setParent(None)
     widget.parent.setParent(None)
