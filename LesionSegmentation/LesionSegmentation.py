@@ -263,13 +263,14 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
 
         Slicer's layout menu brings the other views back.
         """
+        from LesionSegmentationLib.gui.main_window_views import sliceView
         from LesionSegmentationLib.scene.side_by_side import SideBySide
         from LesionSegmentationLib.scene.view_marks import ViewMarks
 
         if self._sideBySide is None or self._sideBySide.result is not result:
             self._leaveSideBySide()
             self._sideBySide = SideBySide(slicer.app.applicationLogic(), result)
-            self._sideBySideMarks = ViewMarks(self._sliceView)
+            self._sideBySideMarks = ViewMarks(sliceView)
         self._sideBySide.show(ras)
         self._sideBySideMarks.put(self._sideBySide.sliceNodes())
 
@@ -288,11 +289,13 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
             logic.showReadingLayout(result)
             logic.setOverlay(result, opacity=0.7, outline=True)
         """
+        from LesionSegmentationLib.gui.main_window_views import lookAtAll
+
         views = self.readingViews()
         first = not views.isUp
         views.show(result)
-        if first and slicer.app.layoutManager() is not None:
-            slicer.app.layoutManager().resetThreeDViews()
+        if first:
+            lookAtAll()
         return views
 
     def leaveReadingLayout(self):
@@ -301,10 +304,11 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def readingViews(self):
         """Return the ReadingViews: whether they are up, what they draw, and their links."""
+        from LesionSegmentationLib.gui.main_window_views import sliceView
         from LesionSegmentationLib.scene.reading_views import ReadingViews
 
         if self._readingViews is None:
-            self._readingViews = ReadingViews(slicer.app.applicationLogic(), self._sliceView)
+            self._readingViews = ReadingViews(slicer.app.applicationLogic(), sliceView)
         return self._readingViews
 
     def setOverlay(self, result, opacity=None, outline=None, shown=None):
@@ -315,13 +319,6 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         from LesionSegmentationLib.scene.overlay_look import setOverlayLook
 
         return setOverlayLook(result.segmentationNode, opacity, outline, shown)
-
-    @staticmethod
-    def _sliceView(name):
-        """The slice view of a layout name; None where there is none, as without a main window."""
-        layoutManager = slicer.app.layoutManager()
-        widget = None if layoutManager is None else layoutManager.sliceWidget(name)
-        return None if widget is None else widget.sliceView()
 
     def _waitFor(self, run):
         """Keep the application alive until a run has ended; raises what it failed with."""
@@ -364,24 +361,13 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         return {channel: slicer.mrmlScene.GetNodeByID(node) for channel, node in found.items() if node}
 
     def chooseStudy(self, volumeNode):
-        """Choose a volume as the channel that its name tells, FLAIR where it tells none, and the study around it.
+        """Choose a volume, and with it the study around it, in place of what is chosen; returns {channel: node}.
 
-        The other channels are the volumes beside it in the subject hierarchy whose names tell theirs; what was chosen
-        before goes, as it may be of another patient. Returns {channel: node}.
+        Its name tells the channel, FLAIR where it tells none; likewise of those beside it in the subject hierarchy.
         """
-        from LesionSegmentationLib.gui.channel_guess import channelOf, guessChannel
-        from LesionSegmentationLib.scene.study_choice import textsBeside
+        from LesionSegmentationLib.gui.study_of_volume import chooseStudyOf
 
-        texts = textsBeside(volumeNode)
-        chosen = {channelOf(texts.pop(volumeNode.GetID())): volumeNode}
-        for channel in ("flair", "t1", "t2"):
-            chosen.setdefault(channel, slicer.mrmlScene.GetNodeByID(guessChannel(channel, texts) or ""))
-        parameters = self.getParameterNode().parameterNode
-        wasModifying = parameters.StartModify()
-        for channel, node in chosen.items():
-            parameters.SetNodeReferenceID(f"{channel}Volume", None if node is None else node.GetID())
-        parameters.EndModify(wasModifying)
-        return {channel: node for channel, node in chosen.items() if node is not None}
+        return chooseStudyOf(volumeNode, self.getParameterNode().parameterNode)
 
     def checkStudy(self, nodes, reference="flair"):
         """Return the Findings about ``nodes``, {channel: node}: refusal, warnings and notes; see StudyCheck."""

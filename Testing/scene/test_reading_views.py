@@ -136,6 +136,11 @@ class ReadingViewsTest(ReadingTestCase):
         self.assertEqual(self.scene.GetNumberOfNodesByClass("vtkMRMLVolumeRenderingDisplayNode"), before)
         shown = {name: bool(view.sliceNode.GetSliceVisible()) for name, view in self.views.items()}
         self.assertEqual(shown, {"Red": True, "Green": False, "Yellow": False})
+        result.segmentationNode.SetDisplayVisibility(False)
+        self.threeD.resetCamera(direction=(0.0, 0.0, 1.0))
+        drawn = self.threeD.render().astype(int)
+        grey = np.ptp(drawn[60:100, 60:100], axis=-1) < 3
+        self.assertGreater(grey.mean(), 0.9, "the slice is not in the middle of the 3D view")
 
     def test_leavingPutsEverythingBack(self):
         other = self.addVolume(name="other")
