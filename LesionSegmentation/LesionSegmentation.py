@@ -263,14 +263,14 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
 
         Slicer's layout menu brings the other views back.
         """
-        from LesionSegmentationLib.gui.main_window_views import sliceView
+        from LesionSegmentationLib.gui.main_window_views import sliceRenderer
         from LesionSegmentationLib.scene.side_by_side import SideBySide
         from LesionSegmentationLib.scene.view_marks import ViewMarks
 
         if self._sideBySide is None or self._sideBySide.result is not result:
             self._leaveSideBySide()
             self._sideBySide = SideBySide(slicer.app.applicationLogic(), result)
-            self._sideBySideMarks = ViewMarks(sliceView)
+            self._sideBySideMarks = ViewMarks(sliceRenderer)
         self._sideBySide.show(ras)
         self._sideBySideMarks.put(self._sideBySide.sliceNodes())
 
@@ -304,11 +304,11 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
 
     def readingViews(self):
         """Return the ReadingViews: whether they are up, what they draw, and their links."""
-        from LesionSegmentationLib.gui.main_window_views import sliceView
+        from LesionSegmentationLib.gui.main_window_views import sliceRenderer
         from LesionSegmentationLib.scene.reading_views import ReadingViews
 
         if self._readingViews is None:
-            self._readingViews = ReadingViews(slicer.app.applicationLogic(), sliceView)
+            self._readingViews = ReadingViews(slicer.app.applicationLogic(), sliceRenderer)
         return self._readingViews
 
     def setOverlay(self, result, opacity=None, outline=None, shown=None):

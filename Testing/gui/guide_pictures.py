@@ -71,7 +71,7 @@ def followUpPictures(widget, segmentations, output):
     if section.result.followUp.changes:
         widget.logic.showSideBySide(section.result, section.result.followUp.changes[0].centroid_ras)
     processEvents(0.5)
-    letters = [EdgeLetters(view, view.sliceNode) for row in rows for view in row]
+    letters = [EdgeLetters(view.renderer, view.sliceNode) for row in rows for view in row]
     saveJpeg(widget.panel.ui.followUpButton.grab().toImage(), output / "follow-up.jpg")
     picture = joined([joined([view.render() for view in row], axis=1) for row in rows], axis=0)
     for drawn in letters:
@@ -88,7 +88,7 @@ def thumbnails(volumeNode, maskPath, folder):
 
     view = SliceView("Axial", *THUMBNAIL)
     view.show(volumeNode)
-    marks = ViewMarks(lambda name: view)
+    marks = ViewMarks(lambda name: view.renderer)
     marks.put([view.sliceNode])
     view.sliceNode.SetOrientationMarkerType(view.sliceNode.OrientationMarkerTypeNone)  # small as it is
     labels = slicer.vtkMRMLVolumeArchetypeStorageNode()

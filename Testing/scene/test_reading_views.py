@@ -98,7 +98,7 @@ class ReadingViewsTest(ReadingTestCase):
         self.layout = self.scene.AddNewNodeByClass("vtkMRMLLayoutNode")
         self.layout.SetViewArrangement(self.layout.SlicerLayoutConventionalView)
         self.addCleanup(self.scene.RemoveNode, self.layout)
-        self.reading = ReadingViews(slicer.modules.applicationLogic, self.views.get)
+        self.reading = ReadingViews(slicer.modules.applicationLogic, lambda name: self.views[name].renderer)
         self.addCleanup(self.reading.leave)
 
     def state(self):
@@ -187,7 +187,7 @@ class ReadingViewsTest(ReadingTestCase):
         view.show(result.referenceNode)
         result.segmentationNode.SetDisplayVisibility(False)
         plain = view.render().astype(int)
-        letters = EdgeLetters(view, view.sliceNode)
+        letters = EdgeLetters(view.renderer, view.sliceNode)
         drawn = np.abs(view.render().astype(int) - plain).max(axis=-1) > 60
         self.assertTrue(drawn[60:100, :20].any() and drawn[60:100, -20:].any() and drawn[:25, 80:120].any())
         self.assertFalse(drawn[30:120, 25:175].any())

@@ -60,10 +60,6 @@ class _View:
         """The window with the renderer in it, as a view of the application gives it."""
         return self.window
 
-    def scheduleRender(self):
-        """Ask to be drawn: in the next picture."""
-        self.renderRequested = True
-
     def resize(self, width, height):
         """Set the size of the view in pixels."""
         self.window.SetSize(width, height)

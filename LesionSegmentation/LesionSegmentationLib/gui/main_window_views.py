@@ -3,11 +3,11 @@
 import slicer
 
 
-def sliceView(name):
-    """Return the slice view of a layout name; None where there is none, as without a main window."""
+def sliceRenderer(name):
+    """Return the vtkRenderer of the slice view of a layout name; None where there is none, as without a main window."""
     layoutManager = slicer.app.layoutManager()
     widget = None if layoutManager is None else layoutManager.sliceWidget(name)
-    return None if widget is None else widget.sliceView()
+    return None if widget is None else widget.sliceView().renderWindow().GetRenderers().GetFirstRenderer()
 
 
 def lookAtAll():

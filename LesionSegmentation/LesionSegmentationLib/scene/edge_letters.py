@@ -40,17 +40,16 @@ def edgeLetters(sliceNode):
 class EdgeLetters:
     """Draws the letters into a slice view until :meth:`remove`.
 
-    ``view``: what Slicer calls a slice view, with renderWindow() and scheduleRender(). ``sliceNode``: its node.
+    ``renderer``: the vtkRenderer of the view; ``sliceNode``: its node. The view is drawn whenever its node is modified.
     """
 
-    def __init__(self, view, sliceNode):
-        self._view, self._sliceNode = view, sliceNode
-        self._renderer = view.renderWindow().GetRenderers().GetFirstRenderer()
+    def __init__(self, renderer, sliceNode):
+        self._renderer, self._sliceNode = renderer, sliceNode
         self._actors = {edge: _textActor(*place) for edge, place in _PLACES.items()}
         for actor in self._actors.values():
             self._renderer.AddViewProp(actor)
         self._tag = sliceNode.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onModified)
-        self._onModified()
+        sliceNode.Modified()
 
     @property
     def letters(self):
@@ -62,14 +61,11 @@ class EdgeLetters:
         self._sliceNode.RemoveObserver(self._tag)
         for actor in self._actors.values():
             self._renderer.RemoveViewProp(actor)
-        self._view.scheduleRender()
+        self._sliceNode.Modified()
 
-    def _onModified(self, caller=None, event=None):
-        letters = edgeLetters(self._sliceNode)
-        if letters != self.letters:
-            for edge, actor in self._actors.items():
-                actor.SetInput(letters[edge])
-            self._view.scheduleRender()
+    def _onModified(self, caller, event):
+        for edge, letters in edgeLetters(self._sliceNode).items():
+            self._actors[edge].SetInput(letters)
 
 
 def _textActor(place, horizontal, vertical):

@@ -9,21 +9,22 @@ from .view_marks import ViewMarks
 LAYOUT = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
 SLICES = ("Red", "Green", "Yellow")  # Slicer's own views: axial, coronal, sagittal, unless the user turned them
 THREE_D = "1"
-_LAYERS = ("BackgroundVolumeID", "ForegroundVolumeID", "LabelVolumeID", "LinkedControl", "HotLinkedControl")
+_LAYERS = ("BackgroundVolumeID", "ForegroundVolumeID", "LabelVolumeID")
+_LINKS = ("LinkedControl", "HotLinkedControl")
 
 
 class ReadingViews:
     """Arranges Slicer's four-up layout for reading a LesionResult, and puts everything back afterwards.
 
-    ``applicationLogic``: vtkMRMLApplicationLogic. ``viewOf(name)``: see ViewMarks. In the 3D view there are the
+    ``applicationLogic``: vtkMRMLApplicationLogic. ``rendererOf(name)``: see ViewMarks. In the 3D view there are the
     lesions and the axial slice, and never a surface or a volume rendering of the image: that of a head would show
     the patient's face, and whether an image shows a brain alone cannot be told from it with certainty. How the slice
     views are turned is left to the user.
     """
 
-    def __init__(self, applicationLogic, viewOf):
+    def __init__(self, applicationLogic, rendererOf):
         self._applicationLogic = applicationLogic
-        self._marks = ViewMarks(viewOf)
+        self._marks = ViewMarks(rendererOf)
         self._before = None  # what the views were like before
 
     @property
@@ -60,13 +61,16 @@ class ReadingViews:
         self._marks.remove()
         layout, arrangement, slices = self._before
         self._before = None
+        self.link(False)  # or a view would take over the layers of another
         for logic, visible, values in slices:
-            sliceNode, composite = logic.GetSliceNode(), logic.GetSliceCompositeNode()
-            for name in reversed(_LAYERS):  # links first: a linked view would take over the layers of the others
-                value = values[name]
-                gone = name.endswith("ID") and value and composite.GetScene().GetNodeByID(value) is None
-                getattr(composite, f"Set{name}")(None if gone else value)
-            sliceNode.SetSliceVisible(visible)
+            composite = logic.GetSliceCompositeNode()
+            for name in _LAYERS:
+                known = values[name] and composite.GetScene().GetNodeByID(values[name]) is not None
+                getattr(composite, f"Set{name}")(values[name] if known else None)
+            logic.GetSliceNode().SetSliceVisible(visible)
+        for logic, _visible, values in slices:
+            for name in _LINKS:
+                getattr(logic.GetSliceCompositeNode(), f"Set{name}")(values[name])
         if layout is not None and layout.GetScene() is not None and layout.GetViewArrangement() == LAYOUT:
             layout.SetViewArrangement(arrangement)
 
@@ -81,10 +85,9 @@ class ReadingViews:
         return {node.GetLayoutName(): self._marks.lettersOf(node) for node in self._sliceNodes()}
 
     def _fillSlices(self, volumeNode):
-        composites = [logic.GetSliceCompositeNode() for logic in self._sliceLogics()]
-        for composite in composites:  # or each of the next lines would be repeated in the other views
-            composite.SetLinkedControl(False)
-        for logic, composite in zip(self._sliceLogics(), composites):
+        self.link(False)  # or each of the next lines would be repeated in the other views
+        for logic in self._sliceLogics():
+            composite = logic.GetSliceCompositeNode()
             name = logic.GetSliceNode().GetLayoutName()
             fresh = composite.GetBackgroundVolumeID() != volumeNode.GetID()
             composite.SetBackgroundVolumeID(volumeNode.GetID())
@@ -99,7 +102,7 @@ class ReadingViews:
         slices = []
         for logic in self._sliceLogics():
             sliceNode, composite = logic.GetSliceNode(), logic.GetSliceCompositeNode()
-            values = {name: getattr(composite, f"Get{name}")() for name in _LAYERS}
+            values = {name: getattr(composite, f"Get{name}")() for name in (*_LAYERS, *_LINKS)}
             slices.append((logic, bool(sliceNode.GetSliceVisible()), values))
         scene = self._applicationLogic.GetMRMLScene()
         return scene.GetFirstNodeByClass("vtkMRMLLayoutNode"), arrangement, slices

@@ -12,12 +12,12 @@ _KEPT_3D = (*_KEPT, "RenderMode")
 class ViewMarks:
     """Slicer's ruler and orientation marker in views, and letters at the edges of slice views.
 
-    ``viewOf(name)``: the slice view of a layout name, with renderWindow() and scheduleRender(), or None where the
-    layout has none: then there are no letters.
+    ``rendererOf(name)``: the vtkRenderer of the slice view of a layout name, None where there is no such view: then
+    there are no letters.
     """
 
-    def __init__(self, viewOf):
-        self._viewOf = viewOf
+    def __init__(self, rendererOf):
+        self._rendererOf = rendererOf
         self._before = {}  # view node: what it showed
         self._letters = {}  # slice node: EdgeLetters
 
@@ -32,9 +32,9 @@ class ViewMarks:
             node.SetRulerType(_VIEW.RulerTypeThin)
             if not flat:
                 node.SetRenderMode(slicer.vtkMRMLViewNode.Orthographic)  # in perspective there is no one scale
-            view = self._viewOf(node.GetLayoutName()) if flat else None
-            if view is not None and node not in self._letters:
-                self._letters[node] = EdgeLetters(view, node)
+            renderer = self._rendererOf(node.GetLayoutName()) if flat else None
+            if renderer is not None and node not in self._letters:
+                self._letters[node] = EdgeLetters(renderer, node)
 
     def lettersOf(self, viewNode):
         """{edge: letters} that are drawn in the view of a slice node, {} for none."""
