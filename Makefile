@@ -7,7 +7,7 @@
 #   make lists        rewrites the file lists of the CMake files from the source tree
 #   make lint         ruff and the import contracts
 #   make benchmark    times of the engine and of the live update
-#   make screenshots  the pictures of the README, in Resources/Screenshots
+#   make screenshots  the pictures of the README, of the user guide and of the sample data
 #   make clean        removes what the other commands made; `make clean-venv` also the environment
 
 SHELL := /bin/bash
@@ -84,7 +84,8 @@ benchmark: $(INSTALLED) system-packages
 	@for script in Testing/benchmarks/*.py; do echo "== $$script"; $(RUN) "$$script"; done
 
 screenshots: $(INSTALLED) system-packages
-	$(RUN) Testing/gui/screenshots.py --output Resources/Screenshots
+	$(RUN) Testing/gui/screenshots.py --output Resources/Screenshots --guide docs/pictures \
+		--icons LesionSegmentation/Resources/Icons
 
 clean:
 	rm -rf build demo-output .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,7 @@
 """The Slicer module LesionSegmentation: metadata and wiring. What it does lives in LesionSegmentationLib."""
 
 import logging
+import os
 import shutil
 import sys
 import time
@@ -42,6 +43,18 @@ class LesionSegmentation(ScriptedLoadableModule):
         )
         self.parent.acknowledgementText = _(
             "Methods of Salehi 2017, Hashemi 2018, Eelbode 2020 and Shirokikh 2020 stand behind this module."
+        )
+        slicer.app.connect("startupCompleted()", self.onStartupCompleted)
+
+    def onStartupCompleted(self):
+        """Add what lives outside the panel: the sample patient, and the right-click entry of volumes."""
+        from LesionSegmentationLib.scene.sample_patient import registerSamplePatient
+
+        registerSamplePatient(self.resourcePath("Icons"))
+        folder = os.path.dirname(slicer.modules.lesionsegmentation.path)
+        plugin = slicer.qSlicerSubjectHierarchyScriptedPlugin(None)
+        plugin.setPythonSource(
+            os.path.join(folder, "SubjectHierarchyPlugins", "LesionSegmentationSubjectHierarchyPlugin.py")
         )
 
 
@@ -144,6 +157,8 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         self._worker = None
         self._results = []
         self._sideBySide = None
+        self._sideBySideMarks = None
+        self._readingViews = None
         self._studyCheck = None
 
     def getParameterNode(self):
@@ -248,17 +263,62 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
 
         Slicer's layout menu brings the other views back.
         """
+        from LesionSegmentationLib.gui.main_window_views import sliceRenderer
         from LesionSegmentationLib.scene.side_by_side import SideBySide
+        from LesionSegmentationLib.scene.view_marks import ViewMarks
 
         if self._sideBySide is None or self._sideBySide.result is not result:
             self._leaveSideBySide()
             self._sideBySide = SideBySide(slicer.app.applicationLogic(), result)
+            self._sideBySideMarks = ViewMarks(sliceRenderer)
         self._sideBySide.show(ras)
+        self._sideBySideMarks.put(self._sideBySide.sliceNodes())
 
     def _leaveSideBySide(self):
         if self._sideBySide is not None:
+            self._sideBySideMarks.remove()
             self._sideBySide.release()
             self._sideBySide = None
+
+    def showReadingLayout(self, result):
+        """Show a LesionResult in three planes and in 3D, with rulers and the letters of the sides; returns the views.
+
+        The reference volume lies behind the lesions, the slice views are linked. Raises InputError when something of
+        the result was removed from the scene. :meth:`leaveReadingLayout` puts the views back. Example::
+
+            logic.showReadingLayout(result)
+            logic.setOverlay(result, opacity=0.7, outline=True)
+        """
+        from LesionSegmentationLib.gui.main_window_views import lookAtAll
+
+        views = self.readingViews()
+        first = not views.isUp
+        views.show(result)
+        if first:
+            lookAtAll()
+        return views
+
+    def leaveReadingLayout(self):
+        """Put layout, layers, links, rulers and markers back to what they were before the reading layout."""
+        self.readingViews().leave()
+
+    def readingViews(self):
+        """Return the ReadingViews: whether they are up, what they draw, and their links."""
+        from LesionSegmentationLib.gui.main_window_views import sliceRenderer
+        from LesionSegmentationLib.scene.reading_views import ReadingViews
+
+        if self._readingViews is None:
+            self._readingViews = ReadingViews(slicer.app.applicationLogic(), sliceRenderer)
+        return self._readingViews
+
+    def setOverlay(self, result, opacity=None, outline=None, shown=None):
+        """Change how the lesions lie over the slices: opacity 0 to 1, outline alone or filled, shown or hidden.
+
+        What is None stays. Returns the OverlayLook. Voxels and exports are not touched.
+        """
+        from LesionSegmentationLib.scene.overlay_look import setOverlayLook
+
+        return setOverlayLook(result.segmentationNode, opacity, outline, shown)
 
     def _waitFor(self, run):
         """Keep the application alive until a run has ended; raises what it failed with."""
@@ -299,6 +359,15 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         texts = volumeTexts(slicer.mrmlScene)
         found = {channel: guessChannel(channel, texts) for channel in channels}
         return {channel: slicer.mrmlScene.GetNodeByID(node) for channel, node in found.items() if node}
+
+    def chooseStudy(self, volumeNode):
+        """Choose a volume, and with it the study around it, in place of what is chosen; returns {channel: node}.
+
+        Its name tells the channel, FLAIR where it tells none; likewise of those beside it in the subject hierarchy.
+        """
+        from LesionSegmentationLib.gui.study_of_volume import chooseStudyOf
+
+        return chooseStudyOf(volumeNode, self.getParameterNode().parameterNode)
 
     def checkStudy(self, nodes, reference="flair"):
         """Return the Findings about ``nodes``, {channel: node}: refusal, warnings and notes; see StudyCheck."""
@@ -420,6 +489,8 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
     def close(self):
         """End the worker process, and what follows the views."""
         self._leaveSideBySide()
+        if self._readingViews is not None:
+            self._readingViews.leave()
         if self._worker is not None:
             self._worker.close()
             self._worker = None

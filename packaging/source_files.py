@@ -7,7 +7,7 @@ from extension_files import REPOSITORY
 
 # Folder of the CMakeLists.txt, then the folders and files below it that are packaged whole.
 PACKAGED_FOLDERS = {
-    "LesionSegmentation": ["LesionSegmentation.py", "LesionSegmentationLib", "Resources"],
+    "LesionSegmentation": ["LesionSegmentation.py", "LesionSegmentationLib", "Resources", "SubjectHierarchyPlugins"],
     "training": ["LesionSegmentationTraining", "configs"],
 }
 

@@ -1,9 +1,11 @@
-"""The pictures of the README: the module on the sample patient, in a window with Slicer's own views.
+"""The pictures of the README and of the user guide: the module on the sample patient, with Slicer's own views.
 
-    python Testing/gui/screenshots.py --output Resources/Screenshots [--flair file] [--t1 file] [--model name]
+    python Testing/gui/screenshots.py --output Resources/Screenshots [--guide docs/pictures] [--icons folder]
 
-Writes panel.png, window.png (the middle of the slider) and window-fewer-missed.png; with --later, a FLAIR image of the
-same patient, also follow-up.png, the section that compares both, and follow-up-views.png, the two rows of views.
+Writes panel.png, window.png (the middle of the slider, in the reading layout) and window-fewer-missed.png. With
+--guide also what the user guide shows: every section, three settings side by side, and a follow-up against a made-up
+earlier visit. With --icons the thumbnails for the module Sample Data. --flair, --t1 and --model: others than the
+sample patient and the first model; --later: a later FLAIR image of the same patient for the follow-up.
 """
 
 import argparse
@@ -14,7 +16,14 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SAMPLE = REPOSITORY / "Resources" / "SamplePatient"
 sys.path[:0] = [str(REPOSITORY / "Testing"), str(REPOSITORY / "LesionSegmentation")]
 
-from gui.panel_driving import click, processEvents, segmentAndWait, waitUntil  # noqa: E402
+from gui.guide_pictures import (  # noqa: E402
+    addEarlierVisit,
+    followUpPictures,
+    sectionPictures,
+    settingsPicture,
+    thumbnails,
+)
+from gui.panel_driving import click, processEvents, segmentAndWait  # noqa: E402
 from slicer_stand_ins.application import bootApplication, loadModule  # noqa: E402
 
 
@@ -25,11 +34,16 @@ def main():
     parser.add_argument("--t1", type=pathlib.Path)
     parser.add_argument("--later", type=pathlib.Path)
     parser.add_argument("--model")
+    parser.add_argument("--guide", type=pathlib.Path)
+    parser.add_argument("--icons", type=pathlib.Path)
     arguments = parser.parse_args()
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    for folder in filter(None, (arguments.output, arguments.guide, arguments.icons)):
+        folder.mkdir(parents=True, exist_ok=True)
 
     bootApplication()
     flairNode = loadVolume(arguments.flair, "FLAIR")
+    if arguments.icons:
+        thumbnails(flairNode, SAMPLE / "mask.nii.gz", arguments.icons)
     if arguments.t1:
         loadVolume(arguments.t1, "T1")
     widget = loadModule(REPOSITORY / "LesionSegmentation" / "LesionSegmentation.py").pythonWidget()
@@ -38,52 +52,42 @@ def main():
         ui = widget.panel.ui
         if arguments.model:
             ui.modelSelector.currentIndex = ui.modelSelector.findData(arguments.model)
-        ui.flairSelector.setCurrentNode(flairNode)
-        segmentAndWait(ui, widget, seconds=1800)
-        result = widget.panel.operatingPoint.result
-        if result is None:
-            raise SystemExit(ui.statusLabel.text)
-        showSurface(result)
+        result = segment(widget, flairNode)
+        click(widget.panel.views.ui.readingButton)
+        widget.logic.jumpToLesion(result, result.lesions.rows[0].id)
+        processEvents(1.0)
         save(window, arguments.output / "window.png")
         save(widget.parent, arguments.output / "panel.png")
+        if arguments.guide:
+            sectionPictures(widget, arguments.guide)
+            settingsPicture(widget, arguments.guide / "three-settings.jpg")
+            widget.logic.jumpToLesion(result, result.lesions.rows[0].id)
         ui.balanceSlider.value = 2.5
         processEvents(1.0)
         save(window, arguments.output / "window-fewer-missed.png")
-        if arguments.later:
+        if arguments.guide or arguments.later:
             ui.balanceSlider.value = 0.0
-            ui.flairSelector.setCurrentNode(loadVolume(arguments.later, "Later FLAIR"))
-            segmentAndWait(ui, widget, seconds=1800)
-            later = widget.panel.operatingPoint.result
-            followUpPictures(widget, (result.segmentationNode, later.segmentationNode), arguments.output)
+            followUp(widget, flairNode, result, arguments)
     finally:
         widget.cleanup()
 
 
-def followUpPictures(widget, segmentations, output):
-    """Compare two segmentation nodes in the panel; save the section and the two rows of views."""
-    import numpy as np
-    import qt
+def segment(widget, volumeNode):
+    """Choose a FLAIR volume and press Segment; returns the result."""
+    widget.panel.ui.flairSelector.setCurrentNode(volumeNode)
+    segmentAndWait(widget.panel.ui, widget, seconds=1800)
+    if widget.panel.operatingPoint.result is None:
+        raise SystemExit(widget.panel.ui.statusLabel.text)
+    return widget.panel.operatingPoint.result
 
-    from LesionSegmentationLib.scene.side_by_side import ORIENTATIONS, TIMES, viewName
-    from slicer_stand_ins.views import SliceView
 
-    # The application's layout makes these views; the stand-in for it has four views and no more.
-    rows = [[SliceView(name, 360, 360, name=viewName(time, name)) for name in ORIENTATIONS] for time in TIMES]
-    section = widget.panel.followUp
-    widget.panel.ui.followUpButton.collapsed = False
-    section.ui.earlierSelector.setCurrentNode(segmentations[0])
-    section.ui.laterSelector.setCurrentNode(segmentations[1])
-    click(section.ui.compareButton)
-    waitUntil(lambda: not section.running, "the comparison to end", seconds=600)
-    if section.result is None:
-        raise SystemExit(section.ui.followUpStatusLabel.text)
-    if section.result.followUp.changes:
-        widget.logic.showSideBySide(section.result, section.result.followUp.changes[0].centroid_ras)
-    processEvents(0.5)
-    save(widget.panel.ui.followUpButton, output / "follow-up.png")
-    picture = np.ascontiguousarray(np.vstack([np.hstack([view.render() for view in row]) for row in rows]))
-    height, width, _ = picture.shape
-    qt.QImage(picture.data, width, height, 3 * width, qt.QImage.Format_RGB888).save(str(output / "follow-up-views.png"))
+def followUp(widget, flairNode, result, arguments):
+    """Segment the other visit, given or made up, and save the pictures of the comparison."""
+    if arguments.later:
+        pair = (result, segment(widget, loadVolume(arguments.later, "Later FLAIR")))
+    else:
+        pair = (segment(widget, addEarlierVisit(flairNode, SAMPLE / "mask.nii.gz")), result)
+    followUpPictures(widget, [one.segmentationNode for one in pair], arguments.guide or arguments.output)
 
 
 def loadVolume(path, name):
@@ -99,7 +103,7 @@ def loadVolume(path, name):
     return node
 
 
-def windowWithViews(widget, width=1440, height=880):
+def windowWithViews(widget, width=1500, height=880):
     """The panel on the left, the four-up layout on the right, as in Slicer."""
     import qt
     import slicer
@@ -109,7 +113,7 @@ def windowWithViews(widget, width=1440, height=880):
     panel = qt.QScrollArea()  # the panel is higher than most screens
     panel.setWidgetResizable(True)
     panel.setWidget(widget.parent)
-    panel.setFixedWidth(460)
+    panel.setFixedWidth(520)
     row.addWidget(panel)
     row.addWidget(slicer.app.layoutManager().widget, 1)
     window.resize(width, height)

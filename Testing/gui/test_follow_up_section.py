@@ -5,8 +5,8 @@ import pytest
 import slicer
 
 from gui.conftest import REPOSITORY
+from gui.guide_pictures import followUpPictures
 from gui.panel_driving import click, processEvents, segmentAndWait, waitUntil
-from gui.screenshots import followUpPictures
 from gui.synthetic_head import addHead
 
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
@@ -233,11 +233,11 @@ def testPictures(widget, ui, twoStudies):
     followUpPictures(widget, twoStudies, SCREENSHOTS)
     import qt
 
-    picture = qt.QImage(str(SCREENSHOTS / "follow-up-views.png"))
-    assert (picture.width(), picture.height()) == (1080, 720)
+    picture = qt.QImage(str(SCREENSHOTS / "follow-up-views.jpg"))
+    assert (picture.width(), picture.height()) == (1088, 724)
     red = [picture.pixelColor(180, row).red() - picture.pixelColor(180, row).blue() for row in range(170, 190)]
     assert max(red) > 30, "the first row does not show the change that was jumped to"
-    assert (SCREENSHOTS / "follow-up.png").is_file()
+    assert (SCREENSHOTS / "follow-up.jpg").is_file()
 
 
 def testTheScriptedTwin(module, compared, sectionUi, twoStudies, tmp_path):

@@ -38,6 +38,32 @@ def test_pictures_and_links_inside_the_repository_exist():
         assert (REPOSITORY / target).exists(), f"README links to {target}, which does not exist"
 
 
+GUIDES = sorted((REPOSITORY / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_pictures_and_links_of_the_guides_exist(guide):
+    text = guide.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (guide.parent / target).exists(), f"{guide.name} links to {target}, which does not exist"
+    headings = {re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in re.findall(r"^#+ (.+)$", text, re.M)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
+
+
+def test_every_picture_of_the_guides_is_shown():
+    shown = {
+        name for guide in GUIDES for name in re.findall(r"\(pictures/([^)]+)\)", guide.read_text(encoding="utf-8"))
+    }
+    assert shown == {path.name for path in (REPOSITORY / "docs" / "pictures").iterdir()}
+
+
+def test_the_guides_say_what_this_is_for():
+    for name in ("user-guide.md", "what-the-slider-means.md"):
+        text = (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
+        assert "not a medical device" in text and "research use" in text.lower()
+        assert f"docs/{name}" in README
+
+
 @pytest.mark.parametrize(
     "said",
     [

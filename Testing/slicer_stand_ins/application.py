@@ -80,7 +80,7 @@ class Application:
     userSettings = settings
 
     def connect(self, signature, slot):
-        """``startupCompleted()``, with which modules register sample data, never comes in tests."""
+        """``startupCompleted()`` never comes in tests; what a module does then is called by them."""
 
     def layoutManager(self):
         """The four-up layout, made when first asked for; slices follow the scene only from then on."""

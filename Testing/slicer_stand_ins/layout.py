@@ -62,6 +62,9 @@ class SliceWidget(_ViewWidget):
     def sliceView(self):
         return self
 
+    def renderWindow(self):
+        return self._view.renderWindow()
+
     def fitSliceToBackground(self):
         self._view.fit()
 
@@ -104,7 +107,7 @@ class LayoutManager:
         return slicer.modules.applicationLogic.GetSliceLogics()
 
     def sliceWidget(self, name):
-        return self._slices[name]
+        return self._slices.get(name)
 
     threeDViewCount = 1
 

@@ -136,6 +136,9 @@ class ctkSliderWidget(QtWidgets.QWidget):
     spinBoxVisible = QtCore.Property(
         bool, lambda self: not self._spinBox.isHidden(), lambda self, visible: self._spinBox.setVisible(visible)
     )
+    suffix = QtCore.Property(
+        str, lambda self: self._spinBox.suffix, lambda self, suffix: self._spinBox.setSuffix(suffix)
+    )
 
     def setTickPosition(self, position):
         self._slider.setTickPosition(position)

@@ -28,6 +28,12 @@ def guessChannel(channel, names):
     return matching[0] if len(matching) == 1 else None
 
 
+def channelOf(texts, default="flair"):
+    """Return the channel that the ``texts`` of a volume (name, series description) tell, ``default`` where none."""
+    told = [channel for channel in PATTERNS if guessChannel(channel, {0: texts}) is not None]
+    return told[0] if told else default
+
+
 def _matches(channel, texts):
     pattern = PATTERNS.get(channel)
     return pattern is not None and any(re.search(pattern, text.lower()) for text in texts)

@@ -14,6 +14,7 @@ from .operating_point_panel import OperatingPointPanel
 from .run_section import RunSection, confirmed
 from .section import loadSection
 from .train_section import TrainSection
+from .views_section import ViewsSection
 
 
 class Panel:
@@ -39,6 +40,7 @@ class Panel:
         self.run = RunSection(ui, logic, self._start, self._showResult, self._refresh, resourcePath("requirements.txt"))
         self.lesions = LesionsSection(ui.lesionsButton, logic, resourcePath, self.run.say)
         self.operatingPoint = OperatingPointPanel(ui, self.run.say, self.lesions)
+        self.views = ViewsSection(ui.viewsButton, logic, resourcePath, self.run.say, ui.viewsButton.parentWidget())
         self.followUp = FollowUpSection(ui.followUpButton, logic, resourcePath)
         loadSection(ui.trainPlace, resourcePath("UI/TrainSection.ui"), ui)
         self.train = TrainSection(ui, logic, self.inputs, self._onModelMade)
@@ -72,7 +74,8 @@ class Panel:
         self.run.abandon()
         self.followUp.abandon()
         self._worked = self._confirmedKey = None
-        self.operatingPoint.setResult(None)
+        self.views.leave()
+        self._setResult(None)
         self._refresh()
 
     def close(self):
@@ -94,7 +97,7 @@ class Panel:
         run = self.logic.startRun(
             self.inputs.nodes(), self._parameterNode.model, self.models.device, self.inputs.reference()
         )
-        self.operatingPoint.setResult(None)
+        self._setResult(None)
         self._showVolume(run.referenceNode)
         return run
 
@@ -118,7 +121,11 @@ class Panel:
             if node.GetAttribute(ROLE) and node is not result.segmentationNode:
                 node.SetDisplayVisibility(False)  # it may hold hand edits: hidden, never overwritten
         self._worked = result.segmentationNode
+        self._setResult(result)
+
+    def _setResult(self, result):
         self.operatingPoint.setResult(result)
+        self.views.setResult(result)
 
     def _followSegmentation(self):
         """Work on the result that the parameter node names: another one was chosen, or a scene was opened."""
@@ -128,12 +135,12 @@ class Panel:
         self._worked = node
         if node is None:
             if self.operatingPoint.result is not None and self.operatingPoint.result.inScene:
-                self.operatingPoint.setResult(None)  # else the slider says that it was removed
+                self._setResult(None)  # else the slider says that it was removed
             return
         try:
             result = self.logic.restoreResult(node)
         except InputError as error:
-            self.operatingPoint.setResult(None)
+            self._setResult(None)
             self.run.say(str(error))
             return
         node.SetDisplayVisibility(True)

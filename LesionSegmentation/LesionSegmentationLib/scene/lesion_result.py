@@ -98,7 +98,7 @@ class LesionResult:
         return self.lesions
 
     def editedMap(self):
-        """Return the probability map as it was read: what was painted is certain, what was erased or rejected impossible.
+        """Return the probability map as read: what was painted is certain, what was erased or rejected impossible.
 
         Of a rejected lesion this is all that it grows into between the present setting and the most sensitive one.
         """

@@ -63,6 +63,10 @@ class SideBySide:
             for logic in self._sliceLogics().values():
                 logic.GetSliceNode().JumpSliceByCentering(*(float(position) for position in ras))
 
+    def sliceNodes(self):
+        """Return the nodes of the two rows of views, as far as the views are there."""
+        return [logic.GetSliceNode() for logic in self._sliceLogics().values()]
+
     def release(self):
         """Draw the changes nowhere any more, and forget the views."""
         for composite, tag in self._observations:
