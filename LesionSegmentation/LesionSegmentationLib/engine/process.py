@@ -11,6 +11,7 @@ from .bundle import Bundle
 from .conditioned_score import ConditionedScore
 from .device import choose_device
 from .errors import Cancelled, InputError
+from .measured_figures import MeasuredFigures
 from .predict import outside_maps, predict
 from .prepare import Prepared, prepare
 from .probability_map import ProbabilityMap
@@ -95,6 +96,7 @@ def process(
             "device": str(used),
             "seconds": seconds,
             "notes": notes,
+            **_measured(bundle, study),
         },
         score=score,
     )
@@ -110,6 +112,13 @@ def calibrated(logits: np.ndarray, calibration: dict) -> np.ndarray:
     """Return sigmoid(scale * logit + bias) as float32; ``calibration`` holds ``scale`` > 0 and ``bias``."""
     x = np.float32(calibration["scale"]) * logits + np.float32(calibration["bias"])
     return (1 / (1 + np.exp(-np.clip(x, -80, 80)))).astype(np.float32)
+
+
+def _measured(bundle: Bundle, study: Study) -> dict:
+    """What the bundle reached on other scans with the channels that were used, kept with what it answers."""
+    channels = [name for name, _ in bundle.channels if name in study.channels]
+    measured = MeasuredFigures.of(bundle.description, channels)
+    return {} if measured is None else {"measured": measured.to_dict()}
 
 
 def _runtime(network) -> dict:
