@@ -2,8 +2,9 @@
 
     python Testing/gui/screenshots.py --output Resources/Screenshots [--flair file] [--t1 file] [--model name]
 
-Writes panel.png, window.png (the middle of the slider) and window-fewer-missed.png; with --later, a FLAIR image of the
-same patient, also follow-up.png, the section that compares both, and follow-up-views.png, the two rows of views.
+Writes panel.png, window.png (the middle of the slider) and window-fewer-missed.png; with --reference, a label map of
+the true lesions, also tune.png and window-reference.png; with --later, a FLAIR image of the same patient, also
+follow-up.png, the section that compares both, and follow-up-views.png, the two rows of views.
 """
 
 import argparse
@@ -24,6 +25,7 @@ def main():
     parser.add_argument("--flair", type=pathlib.Path, default=SAMPLE / "flair.nii.gz")
     parser.add_argument("--t1", type=pathlib.Path)
     parser.add_argument("--later", type=pathlib.Path)
+    parser.add_argument("--reference", type=pathlib.Path)
     parser.add_argument("--model")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -49,6 +51,14 @@ def main():
         ui.balanceSlider.value = 2.5
         processEvents(1.0)
         save(window, arguments.output / "window-fewer-missed.png")
+        if arguments.reference:
+            ui.comparedSelector.setCurrentNode(
+                loadVolume(arguments.reference, "Reference", "vtkMRMLLabelMapVolumeNode")
+            )
+            processEvents(1.0)
+            save(ui.operatingPointButton, arguments.output / "tune.png")
+            save(window, arguments.output / "window-reference.png")
+            ui.comparedSelector.setCurrentNode(None)
         if arguments.later:
             ui.balanceSlider.value = 0.0
             ui.flairSelector.setCurrentNode(loadVolume(arguments.later, "Later FLAIR"))
@@ -86,13 +96,13 @@ def followUpPictures(widget, segmentations, output):
     qt.QImage(picture.data, width, height, 3 * width, qt.QImage.Format_RGB888).save(str(output / "follow-up-views.png"))
 
 
-def loadVolume(path, name):
+def loadVolume(path, name, className="vtkMRMLScalarVolumeNode"):
     """Load an image file as the application would, without its IO manager."""
     import slicer
 
     storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(str(path))
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node = slicer.mrmlScene.AddNewNodeByClass(className, name)
     if not storage.ReadData(node):
         raise SystemExit(f"{path} cannot be read.")
     node.CreateDefaultDisplayNodes()

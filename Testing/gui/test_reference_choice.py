@@ -56,7 +56,7 @@ def testAReferenceShowsWhatIsTrue(ui, result, flairNode):
         processEvents(REST)
         lesions, found = expected["lesions_reference"], round(expected["lesion_tpr"] * expected["lesions_reference"])
         assert f"Reference: {lesions} lesions" in ui.comparedNoteLabel.text
-        assert f"; {found} of them marked" in ui.comparedNoteLabel.text
+        assert f"; {found} of them are marked" in ui.comparedNoteLabel.text
         coloured = slicer.util.arrayFromSegmentBinaryLabelmap(colouredNodes()[0], HIT, flairNode)
         assert np.array_equal(coloured.T > 0, (shownMask(result, flairNode) > 0) & truth)
     assert "True: against by hand, hand edits counted." in ui.figuresFromLabel.text

@@ -218,6 +218,10 @@ class ColoursTest(ReferenceTestCase):
         self.coloured().GetSegmentation().RemoveSegment(MISSED)
         comparison.update()
         self.assertColours(result)
+        nothing = np.zeros(SHAPE[::-1], np.uint8)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(nothing, self.coloured(), EXTRA, self.reference)
+        comparison.update()
+        self.assertColours(result)
 
     def test_theColoursAreToldApartWithColourVisionDeficiencies(self):
         """Distances in linear light after the simulation of Machado et al. 2009 (severity 1), and brightness."""

@@ -15,7 +15,7 @@ class ReferenceChoice:
         self._ui, self._logic, self._changed = ui, logic, changed
         self._result = None
         self._filling = False
-        ui.comparedSelector.currentNodeChanged.connect(self._onChosen)
+        ui.comparedSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onChosen)
         ui.disagreementCheckBox.toggled.connect(self._onColoursToggled)
 
     @property
@@ -50,10 +50,10 @@ class ReferenceChoice:
         if edited:
             self._changed()
 
-    def _onChosen(self, node):
+    def _onChosen(self):
         if self._filling or self._result is None or not self._result.inScene:
             return
-        self._compare(node)
+        self._compare(self._ui.comparedSelector.currentNode())
         self._changed()
 
     def _compare(self, node, refusal=""):

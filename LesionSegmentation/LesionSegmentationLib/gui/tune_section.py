@@ -150,7 +150,8 @@ class TuneSection:
         self._reference.update()
         self._figures.show(self.result)
         self._updatePlot()
-        self._history.record(self._shown)
+        if self._shown is not None:
+            self._history.record(self._shown)
         self._refreshHistory()
         self._resting = False
 

@@ -52,8 +52,8 @@ def agreementText(counts, millilitres):
     if counts.reference == 0:
         return _("The reference holds no lesion: all {marked} marked lesions are false.").format(marked=counts.marked)
     return _(
-        "Reference: {reference} lesions, {volume:.2f} ml; {found} of them marked. {false} of {marked} marked lesions "
-        "touch none of them."
+        "Reference: {reference} lesions, {volume:.2f} ml; {found} of them are marked. False among the {marked} marked "
+        "lesions: {false}."
     ).format(
         reference=counts.reference, volume=millilitres, found=counts.found, false=counts.false, marked=counts.marked
     )

@@ -23,9 +23,8 @@ class WeightBoxes:
         self._balance = 0.0
         self._boxes = (ui.settingAlphaSpinBox, ui.settingBetaSpinBox, ui.settingFbetaSpinBox)
         self._buttons = [getattr(ui, f"{name}Button") for name in PRESETS]
-        ui.settingAlphaSpinBox.valueChanged.connect(self._onAlpha)
-        ui.settingBetaSpinBox.valueChanged.connect(self._onBeta)
-        ui.settingFbetaSpinBox.valueChanged.connect(self._onFbeta)
+        for box, slot in zip(self._boxes, (self._onAlpha, self._onBeta, self._onFbeta)):
+            box.connect("valueChanged(double)", slot)  # Qt 5 has another signal of that name, with a text
         for button, balance in zip(self._buttons, PRESETS.values()):
             self._addPreset(button, balance)
         for key, step in KEYS.items():
@@ -43,14 +42,16 @@ class WeightBoxes:
         for widget in (*self._boxes, *self._buttons):
             widget.enabled = enabled
 
-    def _onAlpha(self, alpha):
+    def _onAlpha(self):
+        alpha = self._ui.settingAlphaSpinBox.value
         self._take(balanceOf(alpha, 1 - alpha))
 
-    def _onBeta(self, beta):
+    def _onBeta(self):
+        beta = self._ui.settingBetaSpinBox.value
         self._take(balanceOf(1 - beta, beta))
 
-    def _onFbeta(self, fbeta):
-        self._take(balanceOfFbeta(fbeta))
+    def _onFbeta(self):
+        self._take(balanceOfFbeta(self._ui.settingFbetaSpinBox.value))
 
     def _take(self, balance):
         self._choose(balance)

@@ -24,6 +24,7 @@ class DisagreementColours:
     def __init__(self, result, truth):
         self._result, self.truth = result, truth
         self._shape = truth.curve.geometry.shape
+        self._values = self._stamp = None  # what was written last, and the time of it
         self.segmentationNode = None
 
     def update(self):
@@ -32,9 +33,15 @@ class DisagreementColours:
         truth, shown = self.truth.reference, self._result.shownVoxels
         values = truth.astype(np.uint8) * 2
         values[shown] = np.where(truth[shown], 1, 3)
-        array = vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(self._shape[::-1])
-        array[...] = values.reshape(self._shape).transpose(2, 1, 0)
-        labelmap.GetPointData().GetScalars().Modified()
+        scalars = labelmap.GetPointData().GetScalars()
+        array = vtk_to_numpy(scalars).reshape(self._shape[::-1]).transpose(2, 1, 0)
+        if labelmap.GetMTime() == self._stamp:
+            changed = np.unravel_index(np.flatnonzero(values != self._values), self._shape)
+            array[changed] = values.reshape(self._shape)[changed]
+        else:  # new, or somebody drew in it
+            array[...] = values.reshape(self._shape)
+        scalars.Modified()
+        self._values, self._stamp = values, labelmap.GetMTime()
         for name in COLOURS:
             self.segmentationNode.GetSegmentation().GetSegment(name).Modified()
 
