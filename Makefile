@@ -84,7 +84,7 @@ benchmark: $(INSTALLED) system-packages
 	@for script in Testing/benchmarks/*.py; do echo "== $$script"; $(RUN) "$$script"; done
 
 screenshots: $(INSTALLED) system-packages
-	$(RUN) Testing/gui/screenshots.py --output Resources/Screenshots
+	$(RUN) Testing/gui/screenshots.py --output Resources/Screenshots --reference Resources/SamplePatient/mask.nii.gz
 
 clean:
 	rm -rf build demo-output .pytest_cache .ruff_cache .hypothesis .import_linter_cache

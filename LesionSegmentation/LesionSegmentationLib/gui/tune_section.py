@@ -143,17 +143,19 @@ class TuneSection:
         """Bring what takes longer to what is shown: 3D surface, colours, plot, the entry to undo to."""
         if self.result is None or not self.result.inScene:
             return
-        self._resting = True  # the surface changes the segmentation, too
-        if self._surfaceIsOld:
-            self.result.updateSurface()
-        self._surfaceIsOld = False
-        self._reference.update()
+        self._resting = True
+        try:
+            if self._surfaceIsOld:
+                self.result.updateSurface()  # which changes the segmentation, too
+            self._surfaceIsOld = False
+            self._reference.update()
+        finally:
+            self._resting = False
         self._figures.show(self.result)
         self._updatePlot()
         if self._shown is not None:
             self._history.record(self._shown)
         self._refreshHistory()
-        self._resting = False
 
     def _onReferenceChanged(self):
         """Show what is known now that there is another reference, or none."""

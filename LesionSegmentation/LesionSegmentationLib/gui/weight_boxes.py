@@ -61,7 +61,6 @@ class WeightBoxes:
         button.clicked.connect(lambda: self._take(balance))
 
     def _addKey(self, key, step):
-        slider = self._ui.balanceSlider
-        shortcut = qt.QShortcut(qt.QKeySequence(key), slider)
+        shortcut = qt.QShortcut(qt.QKeySequence(key), self._ui.balanceSlider)
         shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
-        shortcut.activated.connect(lambda: self._take(clamped(self._balance + step)) if slider.enabled else None)
+        shortcut.activated.connect(lambda: self._take(clamped(self._balance + step)))
