@@ -85,7 +85,7 @@ benchmark: $(INSTALLED) system-packages
 
 screenshots: $(INSTALLED) system-packages
 	$(RUN) Testing/gui/screenshots.py --output Resources/Screenshots --guide docs/pictures \
-		--icons LesionSegmentation/Resources/Icons
+		--icons LesionSegmentation/Resources/Icons --reference Resources/SamplePatient/mask.nii.gz
 
 clean:
 	rm -rf build demo-output .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -64,8 +64,9 @@ class LesionSegmentationParameterNode:
 
     reference: the channel whose grid the result has, the first one chosen when empty. Volumes of channels that only a
     bundle knows are node references called after them ("t1cVolume").
-    balance: the slider, log2(beta / alpha). minimumVolumeMl, minimumDiameterMm: smallest lesion shown. segmentation:
-    the result that is worked on; its setting and the decisions on its lesions are kept with that node.
+    balance: the slider, log2(beta / alpha). minimumVolumeMl, minimumDiameterMm, minimumVoxels: smallest lesion shown.
+    segmentation: the result that is worked on; its setting, its reference and the decisions on its lesions are kept
+    with that node.
     earlierSegmentation, laterSegmentation: what a follow-up compares; changeMl, changePercent, newMl: what counts there
     as grown or shrunk, and as new or gone (engine.lesion_changes.ChangeLimit).
     """
@@ -81,6 +82,7 @@ class LesionSegmentationParameterNode:
     balance: Annotated[float, WithinRange(-5.0, 5.0)] = 0.0
     minimumVolumeMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.0
     minimumDiameterMm: Annotated[float, WithinRange(0.0, 100.0)] = 3.0
+    minimumVoxels: Annotated[int, WithinRange(0, 100000)] = 0
     changeMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.05
     changePercent: Annotated[float, WithinRange(0.0, 1000.0)] = 25.0
     newMl: Annotated[float, WithinRange(0.0, 100.0)] = 0.014
@@ -178,6 +180,7 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         minimumDiameterMm=0.0,
         otherNodes=None,
         reference="",
+        minimumVoxels=0,
     ):
         """Mark the lesions of a study with a model, in the worker process.
 
@@ -185,7 +188,8 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
         asks for, {"t1c": node}. reference: the channel whose grid the result has, the model's first one when empty.
         model: name of an installed bundle or its folder, the first installed one when empty.
         device: "auto", "cpu", "cuda" or "cuda:N". alpha, beta: weights of false positives and false negatives.
-        minimumVolumeMl, minimumDiameterMm: smallest lesion to show, in millilitres and as longest in-slice diameter.
+        minimumVolumeMl, minimumDiameterMm, minimumVoxels: smallest lesion to show, in millilitres, as longest in-slice
+        diameter, and in voxels.
 
         Returns a LesionResult, whose ``show(alpha, beta)`` gives any other operating point at once; without
         waitForCompletion the SegmentationRun, to be polled and then given to :meth:`resultOf`. Raises InputError
@@ -202,7 +206,7 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
             return run
         self._waitFor(run)
         result = self.resultOf(run)
-        result.show(alpha, beta, minimumVolumeMl, minimumDiameterMm)
+        result.show(alpha, beta, minimumVolumeMl, minimumDiameterMm, minimumVoxels)
         return result
 
     def resultOf(self, run):
@@ -464,6 +468,32 @@ class LesionSegmentationLogic(ScriptedLoadableModuleLogic):
     def resetHandEdits(self, result):
         """Take back all that was painted and erased by hand, without asking."""
         result.resetEdits()
+
+    def showOperatingCurve(self, result):
+        """Show precision over recall of all settings of a LesionResult in a plot view, with the present one.
+
+        Returns the OperatingCurvePlot, whose ``update()`` follows a later setting. Raises InputError where the model is
+        uncalibrated and no reference was chosen.
+        """
+        from LesionSegmentationLib.scene.operating_curve_plot import OperatingCurvePlot
+
+        plot = OperatingCurvePlot(slicer.mrmlScene)
+        plot.setResult(result)
+        slicer.modules.plots.logic().ShowChartInLayout(plot.chartNode)
+        return plot
+
+    def compareWith(self, result, referenceNode):
+        """Compare a LesionResult with a reference segmentation or label map of the same image, None to end it.
+
+        Returns the ReferenceComparison: ``figures`` and ``lesionCounts`` of what is shown, ``note`` on what was done to
+        the reference, ``showColours()`` for hits, misses and extra voxels, ``update()`` after a later setting. Raises
+        InputError, one sentence, for a reference that cannot be used. Example::
+
+            result.show(0.3, 0.7)
+            comparison = logic.compareWith(result, slicer.util.getNode("by hand"))
+            print(comparison.figures.dice, comparison.note)
+        """
+        return result.compareWith(referenceNode)
 
     def addLesionTable(self, result):
         """Write the shown lesions, with decisions and notes, into a new table of the scene; returns the table node."""

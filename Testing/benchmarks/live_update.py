@@ -111,7 +111,8 @@ def panel(scene, reference, posterior, moves: int) -> None:
     widget.parent.show()
     slicer.app.processEvents()
     shown, ui = widget.panel.operatingPoint, widget.panel.ui
-    probability_map = ProbabilityMap(posterior, Geometry(posterior.shape, np.diag([-1.0, -1.0, 1.0, 1.0])))
+    geometry = Geometry(posterior.shape, np.diag([-1.0, -1.0, 1.0, 1.0]))
+    probability_map = ProbabilityMap(posterior, geometry, {"scale": 1.0, "bias": 0.0, "fitted_on": "nothing"})
     reference.SetIJKToRASDirections(-1, 0, 0, 0, -1, 0, 0, 0, 1)
     result = LesionResult(slicer.mrmlScene, reference, probability_map)
     row("panel: a finished run shown", [timed(lambda: shown.setResult(result))])
@@ -134,6 +135,15 @@ def panel(scene, reference, posterior, moves: int) -> None:
     row("panel: the same drag back", moved(np.arange(moves)[::-1] * 0.02 + 0.01))
     row("panel: quick drag, steps of 0.1", moved(np.arange(-3, 3, 0.1)))
     row("panel: jumps from anywhere to anywhere", moved(rng.uniform(-5, 5, moves)))
+    truth = np.roll(result.lesions.mask(), 1, axis=0)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "truth")
+    node.CopyOrientation(reference)
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(truth.transpose(2, 1, 0)))
+    row("panel: a reference chosen", [timed(lambda: ui.comparedSelector.setCurrentNode(node))])
+    row("panel: slow drag, with a reference", moved(np.arange(moves) * 0.02 + 0.01))
+    rested = [(moved([balance]), timed(shown._onRest))[1] for balance in np.arange(-3, 3, 0.6)]
+    row("panel: the hand rests, with a reference", rested)
+    ui.comparedSelector.setCurrentNode(None)
     ui.balanceSlider.value = 0.0
     slicer.app.processEvents()
     for lesion in result.lesions.listed[::3]:

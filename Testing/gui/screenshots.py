@@ -5,7 +5,8 @@
 Writes panel.png, window.png (the middle of the slider, in the reading layout) and window-fewer-missed.png. With
 --guide also what the user guide shows: every section, three settings side by side, and a follow-up against a made-up
 earlier visit. With --icons the thumbnails for the module Sample Data. --flair, --t1 and --model: others than the
-sample patient and the first model; --later: a later FLAIR image of the same patient for the follow-up.
+sample patient and the first model; --later: a later FLAIR image of the same patient for the follow-up. With
+--reference, a label map of the true lesions, also tune.png and window-reference.png.
 """
 
 import argparse
@@ -33,6 +34,7 @@ def main():
     parser.add_argument("--flair", type=pathlib.Path, default=SAMPLE / "flair.nii.gz")
     parser.add_argument("--t1", type=pathlib.Path)
     parser.add_argument("--later", type=pathlib.Path)
+    parser.add_argument("--reference", type=pathlib.Path)
     parser.add_argument("--model")
     parser.add_argument("--guide", type=pathlib.Path)
     parser.add_argument("--icons", type=pathlib.Path)
@@ -65,6 +67,14 @@ def main():
         ui.balanceSlider.value = 2.5
         processEvents(1.0)
         save(window, arguments.output / "window-fewer-missed.png")
+        if arguments.reference:
+            ui.comparedSelector.setCurrentNode(
+                loadVolume(arguments.reference, "Reference", "vtkMRMLLabelMapVolumeNode")
+            )
+            processEvents(1.0)
+            save(ui.operatingPointButton, arguments.output / "tune.png")
+            save(window, arguments.output / "window-reference.png")
+            ui.comparedSelector.setCurrentNode(None)
         if arguments.guide or arguments.later:
             ui.balanceSlider.value = 0.0
             followUp(widget, flairNode, result, arguments)
@@ -90,13 +100,13 @@ def followUp(widget, flairNode, result, arguments):
     followUpPictures(widget, [one.segmentationNode for one in pair], arguments.guide or arguments.output)
 
 
-def loadVolume(path, name):
+def loadVolume(path, name, className="vtkMRMLScalarVolumeNode"):
     """Load an image file as the application would, without its IO manager."""
     import slicer
 
     storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(str(path))
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node = slicer.mrmlScene.AddNewNodeByClass(className, name)
     if not storage.ReadData(node):
         raise SystemExit(f"{path} cannot be read.")
     node.CreateDefaultDisplayNodes()

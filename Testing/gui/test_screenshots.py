@@ -18,6 +18,7 @@ def testPictures(widget, ui, flairNode):
     ui.flairSelector.setCurrentNode(flairNode)
     segmentAndWait(ui, widget)
     save(widget.parent, SCREENSHOTS / "panel.png")
+    save(ui.operatingPointButton, SCREENSHOTS / "tune.png")
     showSurface(widget.panel.operatingPoint.result)
     before = pixels(save(window, SCREENSHOTS / "window.png"))
     dragSlider(ui.balanceSlider, 0.9)

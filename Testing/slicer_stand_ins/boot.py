@@ -79,6 +79,7 @@ def _buildScene():
     _addLogic("models", "Models", slicer.vtkSlicerModelsLogic())
     _addLogic("markups", "Markups", slicer.vtkSlicerMarkupsLogic())
     _addLogic("tables", "Tables", slicer.vtkSlicerTablesLogic())
+    _addLogic("plots", "Plots", slicer.vtkSlicerPlotsLogic())
     _addLogic("volumerendering", "VolumeRendering", slicer.vtkSlicerVolumeRenderingLogic())
 
 

@@ -64,6 +64,26 @@ class Geometry:
         far = np.array(list(product(*((0, max(n - 1, 1)) for n in self.shape))))
         return bool(np.abs(self.world(far) - other.world(far)).max() <= tolerance_mm)
 
+    def same_lattice(self, other: Geometry, tolerance: float = 1e-2) -> bool:
+        """Tell whether the voxel centres of both lie on one lattice, whatever part of it, in whatever voxel order.
+
+        ``tolerance``: in voxels, over all of ``other``.
+        """
+        centres = self.voxel(other.corners())
+        turn = np.rint(np.linalg.solve(self.affine[:3, :3], other.affine[:3, :3]))
+        is_order = (np.abs(turn).sum(axis=0) == 1).all() and (np.abs(turn).sum(axis=1) == 1).all()
+        first = np.rint(self.voxel(other.affine[None, :3, 3]))
+        there = np.array(list(product(*((0, n - 1) for n in other.shape)))) @ turn.T + first
+        return bool(is_order and np.abs(centres - there).max() <= tolerance)
+
+    def overlaps(self, other: Geometry) -> bool:
+        """Tell whether the boxes around the voxels of both share a place, seen along the axes of either."""
+        return all(
+            bool((high >= -0.5).all() and (low <= np.array(one.shape) - 0.5).all())
+            for one, two in ((self, other), (other, self))
+            for low, high in [_reach(one, two)]
+        )
+
     def canonical(self) -> tuple[Geometry, tuple[int, int, int], tuple[slice, slice, slice]]:
         """Return the same grid in nearest-RAS voxel order, with the way there and back.
 
@@ -104,6 +124,13 @@ def to_canonical(array: np.ndarray, order: tuple[int, int, int], flips: tuple[sl
 def from_canonical(array: np.ndarray, order: tuple[int, int, int], flips: tuple[slice, ...]) -> np.ndarray:
     """Undo :func:`to_canonical`: return ``array`` in the voxel order it came in, C-contiguous."""
     return np.ascontiguousarray(array[flips].transpose(np.argsort(order)))
+
+
+def _reach(one: Geometry, two: Geometry) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest voxel coordinates in ``one`` of what the voxels of ``two`` fill."""
+    corners = np.array(list(product(*((-0.5, n - 0.5) for n in two.shape))))
+    there = one.voxel(two.world(corners))
+    return there.min(axis=0), there.max(axis=0)
 
 
 def _invertible(matrix: np.ndarray) -> bool:

@@ -66,7 +66,17 @@ class Lesions:
     @cached_property
     def figures(self) -> Figures:
         """Expected figures of the shown voxels."""
-        return self.curve.figures_without(self.point.count, np.flatnonzero(~self._is_shown))
+        return self.curve.figures_without(self.point.count, self.hidden)
+
+    @cached_property
+    def hidden(self) -> np.ndarray:
+        """The ranks of the voxels that the setting marks and that are not shown, rising."""
+        return np.flatnonzero(~self._is_shown)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum of ``values`` (one for every rank of the curve) over each shown lesion, float64."""
+        shown = self._listed[self._states != STATES.index(REJECTED)]
+        return self._components.sums(values[: self.point.count])[shown]
 
     def mask(self) -> np.ndarray:
         """Return the shown segmentation, uint8 (i, j, k)."""

@@ -9,6 +9,7 @@ import numpy as np
 from .conditioned_score import ConditionedScore
 from .errors import InputError
 from .geometry import Geometry
+from .measured_figures import MeasuredFigures
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,19 @@ class ProbabilityMap:
         check_probabilities(self.array)
 
     @property
+    def calibrated(self) -> bool:
+        """Whether somebody calibrated the probabilities: else nothing can be expected of them."""
+        return bool(self.calibration.get("fitted_on"))
+
+    @property
+    def measured(self) -> MeasuredFigures | None:
+        """What the model reached on scans left out of its training, None where its bundle did not say."""
+        return MeasuredFigures.from_dict(self.provenance.get("measured"))
+
+    @property
     def figures_from(self) -> str:
         """Where expected figures come from, as a person reads it."""
-        fitted_on = self.calibration.get("fitted_on")
-        state = f"model calibrated on {fitted_on}" if fitted_on else "uncalibrated model"
+        state = f"model calibrated on {self.calibration['fitted_on']}" if self.calibrated else "uncalibrated model"
         return f"expected from this image, {state}"
 
 

@@ -12,6 +12,7 @@ from .calibration import calibrated
 from .conditioned_score import ConditionedScore
 from .device import choose_device
 from .errors import Cancelled, InputError
+from .measured_figures import MeasuredFigures
 from .predict import outside_maps, predict
 from .prepare import Prepared, prepare
 from .probability_map import ProbabilityMap
@@ -99,6 +100,7 @@ def process(
             "device": str(used),
             "seconds": seconds,
             "notes": notes,
+            **_measured(bundle, study),
         },
         score=score,
     )
@@ -108,6 +110,13 @@ def _score(maps: np.ndarray, prepared: Prepared, outside: tuple, rho: tuple[floa
     """The score on the reference grid: a and s are resampled apart, as the logit a + s log(rho) would be at any rho."""
     a, s = (restore(values, prepared, nothing) for values, nothing in zip(maps[:2], outside))
     return ConditionedScore.of_maps(a, s, rho)
+
+
+def _measured(bundle: Bundle, study: Study) -> dict:
+    """What the bundle reached on other scans with the channels that were used, kept with what it answers."""
+    channels = [name for name, _ in bundle.channels if name in study.channels]
+    measured = MeasuredFigures.of(bundle.description, channels)
+    return {} if measured is None else {"measured": measured.to_dict()}
 
 
 def _runtime(network) -> dict:

@@ -46,3 +46,14 @@ def _linear_weights(before: int, after: int) -> np.ndarray:
     distance = np.abs(np.arange(before)[None, :] - np.clip(centres, 0, before - 1)[:, None])
     weights = np.clip(1 - distance / max(scale, 1.0), 0, None)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def resample_mask(mask: Volume, geometry: Geometry) -> np.ndarray:
+    """Return whether the voxel of ``mask`` nearest to each voxel centre of ``geometry`` is marked, bool (i, j, k).
+
+    Beyond the mask's grid nothing is marked.
+    """
+    image = to_sitk(Volume((mask.array != 0).astype(np.uint8), mask.geometry, mask.name))
+    target = to_sitk(Volume(np.zeros(geometry.shape, np.uint8), geometry, "grid"))
+    moved = SimpleITK.Resample(image, target, SimpleITK.Transform(), SimpleITK.sitkNearestNeighbor, 0)
+    return np.ascontiguousarray(SimpleITK.GetArrayFromImage(moved).transpose(2, 1, 0) > 0)

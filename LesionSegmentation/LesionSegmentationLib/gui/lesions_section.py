@@ -86,7 +86,8 @@ class LesionsSection:
     def showLesions(self, lesions):
         """Show engine Lesions, those of the result at another setting."""
         self.table.show(lesions, self._side)
-        self.ui.summaryLabel.text = "" if lesions is None else lesion_text.summaryText(lesions)
+        calibrated = self.result is not None and self.result.probabilityMap.calibrated
+        self.ui.summaryLabel.text = "" if lesions is None else lesion_text.summaryText(lesions, calibrated)
         self._refresh()
 
     def takeKeyboard(self):

@@ -10,10 +10,10 @@ from .follow_up_section import FollowUpSection
 from .inputs_section import InputsSection
 from .lesions_section import LesionsSection
 from .model_section import ModelSection
-from .operating_point_panel import OperatingPointPanel
 from .run_section import RunSection, confirmed
 from .section import loadSection
 from .train_section import TrainSection
+from .tune_section import TuneSection
 from .views_section import ViewsSection
 
 
@@ -39,7 +39,7 @@ class Panel:
         self.models = ModelSection(ui, logic, self._refresh)
         self.run = RunSection(ui, logic, self._start, self._showResult, self._refresh, resourcePath("requirements.txt"))
         self.lesions = LesionsSection(ui.lesionsButton, logic, resourcePath, self.run.say)
-        self.operatingPoint = OperatingPointPanel(ui, self.run.say, self.lesions)
+        self.operatingPoint = TuneSection(ui, logic, resourcePath, self.run.say, self.lesions)
         self.views = ViewsSection(ui.viewsButton, logic, resourcePath, self.run.say, ui.viewsButton.parentWidget())
         self.followUp = FollowUpSection(ui.followUpButton, logic, resourcePath)
         loadSection(ui.trainPlace, resourcePath("UI/TrainSection.ui"), ui)
@@ -53,6 +53,7 @@ class Panel:
             self._parameterNode.disconnectGui(self._guiTag)
         self._parameterNode = parameterNode
         self.lesions.setParameterNode(parameterNode)
+        self.operatingPoint.setParameterNode(parameterNode)
         self.followUp.setParameterNode(parameterNode)
         self.inputs.setParameterNode(parameterNode)
         if parameterNode is not None:
@@ -63,9 +64,8 @@ class Panel:
     def onParametersChanged(self, caller=None, event=None):
         """To be called when the parameter node was modified."""
         if self._parameterNode is not None:
-            parameters = self._parameterNode
             self._followSegmentation()
-            self.operatingPoint.setSetting(parameters.balance, parameters.minimumVolumeMl, parameters.minimumDiameterMm)
+            self.operatingPoint.onParametersChanged()
             self.followUp.onParametersChanged()
             self._refresh()
 
@@ -144,18 +144,9 @@ class Panel:
             self.run.say(str(error))
             return
         node.SetDisplayVisibility(True)
-        self._takeSetting(result.setting)
+        if result.setting is not None:
+            self.operatingPoint.choose((balanceOf(*result.setting[:2]), *result.setting[2:]))
         self._workOn(result)
-
-    def _takeSetting(self, setting):
-        """Bring the slider and the filters to the setting (alpha, beta, ml, mm) that a result was left at."""
-        parameters = self._parameterNode
-        wasModifying = parameters.StartModify()
-        if setting is not None:
-            parameters.balance = balanceOf(*setting[:2])
-            parameters.minimumVolumeMl, parameters.minimumDiameterMm = (float(size) for size in setting[2:])
-        parameters.EndModify(wasModifying)
-        self.operatingPoint.setSetting(parameters.balance, parameters.minimumVolumeMl, parameters.minimumDiameterMm)
 
     def _onModelMade(self, bundle):
         """A model was trained: into the list, without changing what is chosen."""

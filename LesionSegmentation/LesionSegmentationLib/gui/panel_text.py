@@ -7,13 +7,6 @@ from .balance import weights
 NOTHING = "\u2013"
 
 
-def weightsText(balance):
-    """The equivalent beta of a slider position."""
-    alpha, beta = weights(balance)
-    text = _("beta = {beta:.2f}, alpha = {alpha:.2f}").format(alpha=alpha, beta=beta)
-    return _("{weights} (best Dice expected)").format(weights=text) if abs(balance) < 1e-6 else text
-
-
 def figureText(value):
     """A precision or recall from 0 to 1, or a dash where it is not defined."""
     return NOTHING if value is None else _("{value:.2f}").format(value=value)
@@ -66,33 +59,22 @@ def doneText(seconds, device):
     )
 
 
-def emptyText(highest, firstBalance, smallestMl, smallestMm=0.0):
+def emptyText(highest, firstBalance, smallestMl, smallestMm=0.0, smallestVoxels=0):
     """The sentence for a setting that shows nothing: what the highest probability is, and where a lesion appears.
 
     ``firstBalance``: the slider position that shows the first lesion, None if none does.
     """
-    size = ""
-    if smallestMl > 0 and smallestMm > 0:
-        size = _(" of at least {volume:.3f} ml and {length:.1f} mm").format(volume=smallestMl, length=smallestMm)
-    elif smallestMl > 0:
-        size = _(" of at least {volume:.3f} ml").format(volume=smallestMl)
-    elif smallestMm > 0:
-        size = _(" of at least {length:.1f} mm").format(length=smallestMm)
+    sizes = [
+        _("{volume:.3f} ml").format(volume=smallestMl) if smallestMl > 0 else "",
+        _("{length:.1f} mm").format(length=smallestMm) if smallestMm > 0 else "",
+        _("{count} voxels").format(count=smallestVoxels) if smallestVoxels > 0 else "",
+    ]
+    size = _(" and ").join(size for size in sizes if size)
     start = _("No lesion{size} at this setting; the highest probability is {highest:.2f}").format(
-        size=size, highest=highest
+        size=_(" of at least {size}").format(size=size) if size else "", highest=highest
     )
     if firstBalance is None:
         return _("{start}, and no position of the slider shows one.").format(start=start)
     return _("{start}: move the slider toward 'fewer missed', the first appears at beta = {beta:.2f}.").format(
         start=start, beta=weights(firstBalance)[1]
     )
-
-
-def sourceText(source, editedVoxels):
-    """Where the figures come from, and what they leave out."""
-    text = _("Figures: {source}.").format(source=source)
-    if editedVoxels:
-        text += " " + _("{count} voxels painted or erased by hand are kept and not counted in them.").format(
-            count=editedVoxels
-        )
-    return text

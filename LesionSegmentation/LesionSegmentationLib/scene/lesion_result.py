@@ -13,6 +13,7 @@ from ..engine.midplane import find_midplane
 from ..engine.operating_curve import OperatingCurve
 from .lesion_views import jumpTo
 from .live import LiveSegment
+from .reference_comparison import ReferenceComparison, keepReference
 from .result_nodes import storedDecisions, storeDecisions, storedMap, storeMap
 from .segmentation import (
     PROVENANCE_TAG,
@@ -27,6 +28,8 @@ from .volumes import volumeGeometry
 FAR = 1e6  # a score beyond the level of every setting
 MOST_SENSITIVE = 2.0**5  # beta / alpha at the end of the slider
 RUNGS = 9  # settings at which a rejected lesion is looked at as it grows
+# What a setting is made of, by the names in the provenance.
+_SETTING = ("alpha", "beta", "minimum_volume_ml", "minimum_diameter_mm", "minimum_voxels")
 
 
 class LesionResult:
@@ -60,9 +63,7 @@ class LesionResult:
         self = cls.__new__(cls)
         self._begin(segmentationNode, probabilityMap, OperatingCurve.of(probabilityMap), decisions)
         if setting is not None:
-            self._find(
-                *(setting.get(key, 0.0) for key in ("alpha", "beta", "minimum_volume_ml", "minimum_diameter_mm"))
-            )
+            self._find(*(setting.get(key, 0) for key in _SETTING))
         self._live = LiveSegment(segmentationNode, self.segmentId, self.curve, self.lesions)
         return self
 
@@ -70,12 +71,24 @@ class LesionResult:
         self.segmentationNode, self.segmentId = segmentationNode, SEGMENT_ID
         self.probabilityMap, self.curve, self.decisions = probabilityMap, curve, decisions
         self.lesions = None
-        self.setting = None  # (alpha, beta, smallest volume in ml, smallest diameter in mm)
+        self.setting = None  # (alpha, beta, smallest volume in ml, smallest diameter in mm, smallest number of voxels)
+        self.comparison = None  # the ReferenceComparison, where a reference was chosen
 
     @property
     def editedVoxels(self):
         """How many voxels were painted or erased by hand; :attr:`lesions` does not count them."""
         return sum(part.size for part in self._live.edits())
+
+    @property
+    def overrides(self):
+        """Flat C-order indices of what was painted beyond :attr:`lesions`, and of what was erased from them."""
+        return self._live.overrides()
+
+    @property
+    def shownVoxels(self):
+        """Flat C-order indices of the voxels in the segment, hand edits included; unsorted."""
+        self._live.edits()
+        return self._live.shown
 
     @property
     def inScene(self):
@@ -88,14 +101,29 @@ class LesionResult:
         """The volume that was segmented, None once it was removed."""
         return self.segmentationNode.GetNodeReference(self.segmentationNode.GetReferenceImageGeometryReferenceRole())
 
-    def show(self, alpha, beta, minimumVolumeMl=0.0, minimumDiameterMm=0.0):
+    def show(self, alpha, beta, minimumVolumeMl=0.0, minimumDiameterMm=0.0, minimumVoxels=0):
         """Show the operating point of alpha (false positives) and beta (false negatives); returns its Lesions.
 
-        Components below either size are not listed; rejected lesions are listed and not shown.
+        Components below any of the sizes are not listed; rejected lesions are listed and not shown.
         """
-        self._find(alpha, beta, minimumVolumeMl, minimumDiameterMm)
+        self._find(alpha, beta, minimumVolumeMl, minimumDiameterMm, minimumVoxels)
         self._live.showLesions(self.lesions, {PROVENANCE_TAG: provenanceText(self._provenance())})
         return self.lesions
+
+    def compareWith(self, referenceNode):
+        """Compare what is shown with a reference segmentation (or label map), None for none any more.
+
+        Returns the ReferenceComparison, which is :attr:`comparison` from now on; the choice is kept with the
+        segmentation node. Raises InputError, one sentence, for a reference that cannot be used: then there is none.
+        """
+        if self.comparison is not None:
+            self.comparison.release()
+            self.comparison = None
+        keepReference(self.segmentationNode, None)
+        if referenceNode is not None:
+            self.comparison = ReferenceComparison(self, referenceNode)
+            keepReference(self.segmentationNode, referenceNode)
+        return self.comparison
 
     def editedMap(self):
         """Return the probability map as read: what was painted is certain, what was erased or rejected impossible.
@@ -182,13 +210,14 @@ class LesionResult:
         self.lesions = self._lesionsAt(*setting)
         self.setting = setting
 
-    def _lesionsAt(self, alpha, beta, minimumVolumeMl, minimumDiameterMm):
+    def _lesionsAt(self, alpha, beta, minimumVolumeMl, minimumDiameterMm, minimumVoxels):
         return find_lesions(
             self.curve,
             self.curve.at(alpha, beta),
             minimumVolumeMl,
-            minimum_diameter_mm=minimumDiameterMm,
-            decisions=self.decisions,
+            minimumVoxels,
+            minimumDiameterMm,
+            self.decisions,
         )
 
     def _rejectedVoxels(self):
@@ -208,14 +237,10 @@ class LesionResult:
 
     def _provenance(self):
         """What made the segment and at which setting, to be kept with it in every file it is saved to."""
-        alpha, beta, minimumVolumeMl, minimumDiameterMm = self.setting
         return {
             "model": self.probabilityMap.provenance.get("model"),
-            "alpha": alpha,
-            "beta": beta,
+            **dict(zip(_SETTING, self.setting)),
             "threshold": self.lesions.point.probability_threshold,
-            "minimum_volume_ml": minimumVolumeMl,
-            "minimum_diameter_mm": minimumDiameterMm,
             "rejected_lesions": len(self.lesions.listed) - len(self.lesions),
             "notice": "Research use, not a medical device.",
         }

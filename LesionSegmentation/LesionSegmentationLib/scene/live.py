@@ -62,6 +62,12 @@ class LiveSegment:
         self._collectEdits(self._labelmap())
         return self._painted, self._erased
 
+    def overrides(self):
+        """Return the hand edits that change what is asked for: flat indices (painted beyond it, erased from it)."""
+        painted, erased = self.edits()
+        states = self._states
+        return painted[states[painted] & _ASKED == 0], erased[states[erased] & _ASKED != 0]
+
     def resetEdits(self):
         """Forget the hand edits and show what was last asked for, nothing else."""
         labelmap = self._labelmap()
