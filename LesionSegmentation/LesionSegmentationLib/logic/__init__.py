@@ -1,0 +1,1 @@
+"""What the module offers to scripts, by area; LesionSegmentationLogic is all of it."""
