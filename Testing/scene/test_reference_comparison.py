@@ -203,9 +203,11 @@ class ColoursTest(ReferenceTestCase):
         result.compareWith(self.addLabelMap(TRUTH, GRIDS["plain"])).showColours()
         self.assertFalse(display.GetVisibility2DFill())
         self.assertTrue(display.GetVisibility2DOutline())
+        self.assertEqual(list(display.GetSegmentOverrideColor(SEGMENT_ID)), [1.0, 1.0, 1.0])
         self.assertFalse(self.coloured().GetSaveWithScene())
         result.compareWith(None)
         self.assertTrue(display.GetVisibility2DFill())
+        self.assertEqual(list(display.GetSegmentOverrideColor(SEGMENT_ID)), [-1.0, -1.0, -1.0])
         self.assertIsNone(self.coloured())
 
     def test_aNodeThatSomebodyTookOrChangedIsMadeAgain(self):
@@ -258,6 +260,8 @@ class KeptChoiceTest(ReferenceTestCase):
         nodes = list(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
         self.assertEqual([node.GetName() for node in nodes], ["FLAIR lesions"])
         again = LesionResult.stored(nodes[0])
+        self.assertTrue(nodes[0].GetDisplayNode().GetVisibility2DFill())
+        self.assertEqual(list(nodes[0].GetDisplayNode().GetSegmentOverrideColor(SEGMENT_ID)), [-1.0, -1.0, -1.0])
         self.assertEqual(again.setting, (0.25, 0.75, 0.001, 2.0, 9))
         again.compareWith(keptReference(nodes[0]))
         self.assertTrueFigures(again)

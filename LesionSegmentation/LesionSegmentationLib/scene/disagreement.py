@@ -12,20 +12,22 @@ HIT, MISSED, EXTRA = "Hit", "Missed", "Extra"  # IDs and names of the segments; 
 # Blue, orange and yellow: told apart with the common colour-vision deficiencies too.
 COLOURS = {HIT: (0.10, 0.45, 0.95), MISSED: (0.93, 0.45, 0.05), EXTRA: (1.00, 0.95, 0.35)}
 _FILL = 0.6
+_OUTLINE = (1.0, 1.0, 1.0)  # of the result meanwhile: its own colour is too near to that of what is missed
 
 
 class DisagreementColours:
     """A segmentation node with the segments Hit, Missed and Extra, beside the segmentation of a LesionResult.
 
-    ``truth``: the TrueFigures of the reference. While the colours are there the result is drawn as an outline, so that
-    two fills do not mix. They are a picture and no result: not saved with the scene, and gone after :meth:`release`.
+    ``truth``: the TrueFigures of the reference. While the colours are there the result is drawn as a white outline,
+    which follows the slider at once. They are a picture and no result: not saved with the scene, and gone after
+    :meth:`release`.
     """
 
     def __init__(self, result, truth):
         self._result, self.truth = result, truth
         self._shape = truth.curve.geometry.shape
         self._values = self._stamp = None  # what was written last, and the time of it
-        self._wasFilled = None  # how the result was drawn before, while the colours are there
+        self._wasFilled = True  # how the result was drawn before the colours
         self.segmentationNode = None
 
     def update(self):
@@ -51,20 +53,14 @@ class DisagreementColours:
         if self.segmentationNode is not None and self.segmentationNode.GetScene() is not None:
             self.segmentationNode.GetScene().RemoveNode(self.segmentationNode)
         self.segmentationNode = None
-        display = self._result.segmentationNode.GetDisplayNode()
-        if display is not None and self._wasFilled is not None:
-            display.SetVisibility2DFill(self._wasFilled)
-        self._wasFilled = None
+        drawAsUsual(self._result.segmentationNode, self._result.segmentId, self._wasFilled)
 
     def _labelmap(self):
         """The labelmap that the segments share, in a new node where somebody took or changed the last one."""
         if not self._isWhole():
             self.release()
             self.segmentationNode = _createNode(self._result.segmentationNode)
-            display = self._result.segmentationNode.GetDisplayNode()
-            if display is not None:
-                self._wasFilled = display.GetVisibility2DFill()
-                display.SetVisibility2DFill(False)
+            self._drawAsOutline()
         return self.segmentationNode.GetSegmentation().GetSegment(HIT).GetRepresentation(LABELMAP)
 
     def _isWhole(self):
@@ -74,6 +70,23 @@ class DisagreementColours:
         segments = [node.GetSegmentation().GetSegment(name) for name in COLOURS]
         images = {None if segment is None else segment.GetRepresentation(LABELMAP) for segment in segments}
         return len(images) == 1 and None not in images and images.pop().GetDimensions() == self._shape
+
+    def _drawAsOutline(self):
+        display = self._result.segmentationNode.GetDisplayNode()
+        self._wasFilled = bool(display.GetVisibility2DFill())
+        display.SetVisibility2DFill(False)
+        display.SetSegmentOverrideColor(self._result.segmentId, *_OUTLINE)
+
+
+def drawAsUsual(segmentationNode, segmentId, filled=True):
+    """Draw a result in its colour again, where it is the outline that colours of disagreement leave.
+
+    ``filled``: or as an outline of that colour. A scene that was saved with the colours on opens with that outline and without them.
+    """
+    display = segmentationNode.GetDisplayNode()
+    if display is not None and tuple(display.GetSegmentOverrideColor(segmentId)) == _OUTLINE:
+        display.SetVisibility2DFill(filled)
+        display.UnsetSegmentOverrideColor(segmentId)
 
 
 def _createNode(resultNode):

@@ -11,6 +11,7 @@ from ..engine.errors import InputError
 from ..engine.lesions import find_lesions
 from ..engine.midplane import find_midplane
 from ..engine.operating_curve import OperatingCurve
+from .disagreement import drawAsUsual
 from .lesion_views import jumpTo
 from .live import LiveSegment
 from .reference_comparison import ReferenceComparison, keepReference
@@ -65,6 +66,7 @@ class LesionResult:
         if setting is not None:
             self._find(*(setting.get(key, 0) for key in _SETTING))
         self._live = LiveSegment(segmentationNode, self.segmentId, self.curve, self.lesions)
+        drawAsUsual(segmentationNode, self.segmentId)
         return self
 
     def _begin(self, segmentationNode, probabilityMap, curve, decisions):
