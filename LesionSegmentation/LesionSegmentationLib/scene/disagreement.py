@@ -81,7 +81,8 @@ class DisagreementColours:
 def drawAsUsual(segmentationNode, segmentId, filled=True):
     """Draw a result in its colour again, where it is the outline that colours of disagreement leave.
 
-    ``filled``: or as an outline of that colour. A scene that was saved with the colours on opens with that outline and without them.
+    ``filled``: or as an outline of that colour. A scene that was saved with the colours on opens with their outline and
+    without them.
     """
     display = segmentationNode.GetDisplayNode()
     if display is not None and tuple(display.GetSegmentOverrideColor(segmentId)) == _OUTLINE:
