@@ -14,7 +14,7 @@ from LesionSegmentationTraining.patches.augmentation import build_augmentation
 NAMES = [
     "tutorial-fit",
     "ms-flair-fit",
-    "ms-flair-refine",
+    "ms-flair-trunk",
     "salehi-2017",
     "hashemi-2019",
     "shirokikh-2020",
