@@ -10,7 +10,7 @@ import traceback
 import pytest
 
 from bright_model import write_bright_model
-from gui.panel_driving import processEvents
+from gui.panel_driving import REST, processEvents, segmentAndWait
 from gui.synthetic_head import addHead
 from slicer_stand_ins.application import bootApplication, loadModule
 from slicer_stand_ins.boot import bootScene
@@ -87,3 +87,18 @@ def ui(widget):
 @pytest.fixture
 def flairNode(scene):
     return addHead("FLAIR")
+
+
+@pytest.fixture
+def segmented(widget, ui, flairNode):
+    """The widget with a finished run."""
+    ui.flairSelector.setCurrentNode(flairNode)
+    segmentAndWait(ui, widget)
+    assert widget.panel.operatingPoint.result is not None, ui.statusLabel.text
+    processEvents(REST)
+    return widget
+
+
+@pytest.fixture
+def result(segmented):
+    return segmented.panel.operatingPoint.result

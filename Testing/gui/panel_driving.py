@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 PATIENCE_SECONDS = 60
+REST = 0.5  # seconds after which the hand has rested
 
 
 def processEvents(seconds=0.0):

@@ -5,28 +5,11 @@ import pytest
 import slicer
 import slicer.util
 
-from gui.panel_driving import click, dragSlider, processEvents, segmentAndWait, shownMask
+from gui.panel_driving import REST, click, dragSlider, processEvents, segmentAndWait, shownMask
 from gui.synthetic_head import addHead
 from LesionSegmentationLib.engine.agreement import overlap_figures
 from LesionSegmentationLib.scene.disagreement import ATTRIBUTE, HIT
 from LesionSegmentationLib.scene.operating_curve_plot import ATTRIBUTE as PLOT
-
-REST = 0.5  # seconds after which the hand has rested
-
-
-@pytest.fixture
-def segmented(widget, ui, flairNode):
-    """The widget with a finished run."""
-    ui.flairSelector.setCurrentNode(flairNode)
-    segmentAndWait(ui, widget)
-    assert widget.panel.operatingPoint.result is not None, ui.statusLabel.text
-    processEvents(REST)
-    return widget
-
-
-@pytest.fixture
-def result(segmented):
-    return segmented.panel.operatingPoint.result
 
 
 def addTruth(result, flairNode, shift=1, name="by hand"):

@@ -4,25 +4,8 @@ import numpy as np
 import pytest
 
 from bright_model import write_bright_model, write_conditioned_model
-from gui.panel_driving import click, dragSlider, processEvents, segmentAndWait, shownMask
+from gui.panel_driving import REST, click, dragSlider, processEvents, segmentAndWait, shownMask
 from gui.synthetic_head import addHead
-
-REST = 0.5  # seconds after which the hand has rested
-
-
-@pytest.fixture
-def segmented(widget, ui, flairNode):
-    """The widget with a finished run."""
-    ui.flairSelector.setCurrentNode(flairNode)
-    segmentAndWait(ui, widget)
-    assert widget.panel.operatingPoint.result is not None, ui.statusLabel.text
-    processEvents(REST)
-    return widget
-
-
-@pytest.fixture
-def result(segmented):
-    return segmented.panel.operatingPoint.result
 
 
 def typeInto(box, text):

@@ -14,16 +14,27 @@ _STEPS = 100
 
 
 def calibrated(logits: np.ndarray, calibration: dict, voxel_ml: float) -> tuple[np.ndarray, float]:
-    """Return (sigmoid(scale * logit + bias + shift) as float32, shift).
+    """Return the probabilities of ``logits`` as float32, and the shift in their log odds; see :func:`log_odds`."""
+    odds, shift = log_odds(logits, calibration, voxel_ml)
+    return (1 / (1 + np.exp(-np.clip(odds, -80, 80)))).astype(np.float32), shift
+
+
+def log_odds(
+    logits: np.ndarray, calibration: dict, voxel_ml: float, count: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
+    """Return (scale * logit + bias + shift as float32, shift).
 
     ``calibration``: a bundle's entry: ``scale`` > 0, ``bias`` and, where known, ``usual_ml``, the mean lesion load of
     the cases that these were fitted on; without it the shift is 0, else see :func:`load_shift`. ``voxel_ml``: volume of
-    a voxel of ``logits``.
+    a voxel of ``logits``; ``count``: how many voxels each of them stands for, one when left out.
     """
     odds = np.float32(calibration["scale"]) * logits + np.float32(calibration["bias"])
     usual_ml = calibration.get("usual_ml")
-    shift = load_shift(odds[odds > HOPELESS], usual_ml / voxel_ml) if usual_ml else 0.0
-    return (1 / (1 + np.exp(-np.clip(odds + np.float32(shift), -80, 80)))).astype(np.float32), shift
+    if not usual_ml:
+        return odds, 0.0
+    near = odds > HOPELESS
+    shift = load_shift(odds[near], usual_ml / voxel_ml, None if count is None else count[near])
+    return odds + np.float32(shift), shift
 
 
 def load_shift(odds: np.ndarray, usual: float, count: np.ndarray | None = None) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from LesionSegmentationLib.engine.calibration import load_shift
+from LesionSegmentationLib.engine.calibration import log_odds
 
 # Below this logit a background voxel is hopeless; such voxels are many and alike.
 HOPELESS = -9.0
@@ -33,10 +33,7 @@ class Evidence:
 
     def calibrated(self, calibration: dict, voxel_ml: float) -> Evidence:
         """The same with ``calibration`` applied to its logits, as the engine does; ``voxel_ml``: volume of a voxel."""
-        logits = np.float32(calibration["scale"]) * self.logits + np.float32(calibration["bias"])
-        usual_ml = calibration.get("usual_ml")
-        shift = load_shift(logits, usual_ml / voxel_ml, self.count) if usual_ml else 0.0
-        return replace(self, logits=logits + np.float32(shift))
+        return replace(self, logits=log_odds(self.logits, calibration, voxel_ml, self.count)[0])
 
     @property
     def lesion_free(self) -> bool:
