@@ -18,7 +18,7 @@ from LesionSegmentationLib.engine.bridge import to_array, to_tensor
 from . import acquisition, contrast
 from .anatomy import BRAIN, INDEX, WHITE, Anatomy, lookup
 from .lesion_shapes import LesionShapes, draw_lesions
-from .lookalikes import LIMBIC_STEP, limbic_weight, lookalikes
+from .lookalikes import LIMBIC_STEP, bright_on_flair, lesion_like, limbic_weight, spots_outside
 
 SHAPE = (192, 232, 208)
 
@@ -68,11 +68,14 @@ def synthesise(
     flair_like = contrast.random_contrast(rng) if kind == "random" else contrast.flair_contrast(rng)
     gain = _lesion_gain(rng, number)
     core = _core(rng, fraction)
-    flair = _tissue_image(rng, tissue, flair_like) + lookalikes(rng, tissue, limbic, flair_like)
+    share, spots = lesion_like(rng, tissue), spots_outside(rng, tissue)
+    flair = _tissue_image(rng, tissue, flair_like) + bright_on_flair(rng, tissue, limbic, flair_like)
+    flair += (share + spots * rng.uniform(0, 1.5)) * flair_like.lesion
     flair = _add_lesions(rng, flair, fraction, gain * flair_like.lesion * (1 - core), flair_like)
     images = {"flair": _acquire(rng, flair, ordinary)}
     for name, like in (("t1", contrast.t1_contrast(rng)), ("t2", contrast.t2_contrast(rng))):
-        image = _tissue_image(rng, tissue, like)
+        image = _tissue_image(rng, tissue, like) + share * rng.uniform(0.2, 1.2) * like.lesion
+        image += spots * rng.uniform(0, 1.0)
         image = _add_lesions(rng, image, fraction, gain * like.lesion * (1 + core), like)
         images[name] = _acquire(rng, image, ordinary, shift=rng.normal(0, 0.3, 3))
     if keep is not None:
