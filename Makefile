@@ -32,6 +32,8 @@ INSTALLED_ALL := $(VENV)/.installed-all
 export QT_QPA_PLATFORM ?= offscreen
 export VTK_DEFAULT_OPENGL_WINDOW ?= vtkEGLRenderWindow
 export PYTHONUNBUFFERED := 1
+# Processes that compute beside each other on few cores should sleep while they wait, not spin.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 # Without DEMO_FLAIR (and, if there is one, DEMO_T1): the synthetic sample patient.
 DEMO_FLAIR ?=

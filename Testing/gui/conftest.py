@@ -89,9 +89,20 @@ def flairNode(scene):
     return addHead("FLAIR")
 
 
+@pytest.fixture(scope="session")
+def warmWorker():
+    """A worker process that many tests share: to start one takes seconds."""
+    from LesionSegmentationLib.engine.worker_client import WorkerClient
+
+    with WorkerClient() as worker:
+        yield worker
+
+
 @pytest.fixture
-def segmented(widget, ui, flairNode):
+def segmented(widget, ui, flairNode, warmWorker, monkeypatch):
     """The widget with a finished run."""
+    warmWorker.start()  # unless it runs
+    monkeypatch.setattr(widget.logic, "worker", lambda start=True: warmWorker)
     ui.flairSelector.setCurrentNode(flairNode)
     segmentAndWait(ui, widget)
     assert widget.panel.operatingPoint.result is not None, ui.statusLabel.text
