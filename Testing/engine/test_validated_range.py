@@ -11,10 +11,10 @@ from scipy.spatial.transform import Rotation
 
 from bright_model import write_bright_model
 from LesionSegmentationLib.engine.bundle import SHIPPED_MODELS, load_bundle
-from LesionSegmentationLib.engine.component_tree import ComponentTree
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.job_folder import load_job, write_job
+from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.probability_map import ProbabilityMap
 from LesionSegmentationLib.engine.process import process
 from LesionSegmentationLib.engine.study import Study
@@ -75,7 +75,7 @@ def test_a_field_of_view_that_is_too_small_is_told_by_its_direction(extent, word
 
 
 @given(
-    spacing=st.tuples(*[st.floats(0.4, 9)] * 3),
+    spacing=st.tuples(*[st.integers(4, 90).map(lambda tenths: tenths / 10)] * 3),
     turn=st.tuples(*[st.floats(-30, 30)] * 3),
     order=st.sampled_from(list(permutations(range(3)))),
     flips=st.sampled_from(list(product((False, True), repeat=3))),
@@ -154,14 +154,17 @@ def test_a_malformed_range_is_refused(tmp_path, entry, words):
 
 
 def test_a_run_keeps_the_reasons_with_its_result(tmp_path):
-    study = Study({"flair": read_volume(head(tmp_path)), "t2": volume((9, 9, 9), (90, 90, 90), name="t2")})
+    around = np.diag([9.0, 9, 9, 1])
+    around[:3, 3] = -100
+    coarse = Volume(np.zeros((25, 25, 25), np.uint8), Geometry((25, 25, 25), around), "t2.nii")
+    study = Study({"flair": read_volume(head(tmp_path)), "t2": coarse})
     for name, entry, withheld in (("none", None, False), ("fine", {"highest_lesion_ml": 99}, False),
                                   ("narrow", {"coarsest_spacing_mm": [0.5, 0.5, 0.5]}, True)):  # fmt: skip
         made = process(study, write_bright_model(tmp_path / name, validated=entry), "cpu")
         # The model has no channel t2, so nobody asks what that one is like.
         assert len(made.withheld) == len(made.provenance.get("outside_validated", [])) == withheld
         assert ("withheld" in made.figures_from) == withheld
-    write_job(tmp_path / "job", made, ComponentTree.of(made.array))
+    write_job(tmp_path / "job", made, OperatingCurve.of(made).tree)
     assert load_job(tmp_path / "job")[0].withheld == made.withheld
 
 

@@ -159,6 +159,7 @@ class SavedSceneTest(LesionResultTest):
 
     def test_whyFiguresAreWithheldComesBack(self):
         reasons = ['A "thick" | study has voxels of 1 x 1 x 8 mm; this model was measured on less.', "Too small."]
+        self.scene.Clear(False)
         result = self.makeResult("oblique", provenance={**PROVENANCE, "outside_validated": reasons})
         result.show(0.5, 0.5)
         again = self.saveAndOpen(result)
