@@ -49,7 +49,7 @@ def sentence(summary: dict) -> str:
     )
     expected = f"; {figures} ({summary['figures_from']})" if figures else ""
     if summary["withheld"]:
-        expected = f"; expected figures {summary['figures_from']}"
+        expected = f"; expected figures {summary['figures_from'].rstrip('.')}"
     return f"{lesions}{setting}{threshold}{expected}; {summary['seconds']:.1f} s."
 
 

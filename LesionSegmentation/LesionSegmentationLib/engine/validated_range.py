@@ -18,8 +18,8 @@ from .errors import InputError
 from .tissue_contrast import KINDS, looks_like, shows
 from .volume import Volume
 
-# Headers round: voxels of 5.0004 mm are voxels of 5 mm.
-_ROUNDED = 1e-3
+# Headers round, and so do the sentences: voxels of 5.004 mm are voxels of 5 mm.
+_ROUNDED = 5e-3
 _DIRECTIONS = ("from right to left", "from back to front", "from foot to head")
 
 
@@ -107,7 +107,7 @@ def _too_much(highest: float | None, expected_ml: float) -> Iterator[str]:
 
 
 def _times(lengths: Sequence[float]) -> str:
-    return " x ".join(f"{length:.4g}" for length in lengths)
+    return " x ".join(f"{round(length, 2):g}" for length in lengths)
 
 
 def _is_length(value) -> bool:
