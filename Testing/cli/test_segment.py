@@ -17,7 +17,7 @@ from .conftest import LESIONS, OBLIQUE, Ran, contents, head, save
 FILES = ["lesions.csv", "operating_curve.csv", "probability.nii.gz", "provenance.json", "segmentation.nii.gz"]
 KEYS = (
     "alpha beta threshold lesions volume_ml expected_precision expected_recall expected_dice expected_f2 figures_from "
-    "model device seconds"
+    "withheld model device seconds"
 ).split()
 
 

@@ -94,7 +94,11 @@ def testSourcesSayWhatTheFiguresRestOn():
         "True: against X, hand edits counted. "
         "3 voxels painted or erased by hand are kept; list and expected figures do not count them."
     )
-    assert "withheld" in tune_text.sourcesText(replace(made, calibration={}))
+    assert tune_text.sourcesText(replace(made, calibration={})) == (
+        "Expected figures are withheld: this model is not calibrated, so it promises nothing."
+    )
+    thick = replace(made, provenance={"outside_validated": ["Too thick.", "Too small."]})
+    assert tune_text.sourcesText(thick) == "Expected figures are withheld: Too thick. Too small."
     assert tune_text.measuredTitle(1) == "Measured, 1 scan"
 
 

@@ -212,7 +212,42 @@ def testAnUncalibratedModelPromisesNothing(widget, ui, flairNode, models):
     assert "best Dice" not in ui.weightsLabel.text
     assert "Dice" not in widget.panel.lesions.ui.summaryLabel.text
     click(ui.operatingCurveButton)
-    assert "uncalibrated" in ui.statusLabel.text
+    assert "not calibrated" in ui.statusLabel.text
+
+
+def testAStudyOutsideTheRangeOfItsModelHasNoExpectedFigures(widget, ui, flairNode, models):
+    import shutil
+
+    row = {"patient": "a", "role": "left out", "channels": "flair", "beta": 0.5, "precision": 0.8, "recall": 0.6}
+    write_bright_model(models / "ranged", figures=[row], validated={"coarsest_spacing_mm": [1.2, 1.2, 5]})
+    try:
+        ui.flairSelector.setCurrentNode(flairNode)
+        widget.panel.models.fillModels()
+        ui.modelSelector.currentIndex = ui.modelSelector.findData("ranged")
+        segmentAndWait(ui, widget)
+        expected = [getattr(ui, f"expected{name}Label").text for name in ("Precision", "Recall", "Dice", "F2")]
+        assert "\u2013" not in expected and "withheld" not in ui.figuresFromLabel.text
+        thickNode = addHead("Thick")
+        thickNode.SetSpacing(1.0, 1.1, 8.0)
+        ui.flairSelector.setCurrentNode(thickNode)
+        segmentAndWait(ui, widget)
+    finally:
+        shutil.rmtree(models / "ranged")
+    for name in ("Precision", "Recall", "Dice", "F2"):
+        assert getattr(ui, f"expected{name}Label").text == "\u2013"
+    assert (
+        "Expected figures are withheld: Thick has voxels of 1 x 1.1 x 8 mm; this model was measured on voxels of up to "
+        "1.2 x 1.2 x 5 mm."
+    ) in ui.figuresFromLabel.text
+    assert ui.measuredTitle.visible and ui.measuredPrecisionLabel.text == "0.80"
+    assert "best Dice" not in ui.weightsLabel.text
+    assert "Dice" not in widget.panel.lesions.ui.summaryLabel.text
+    click(ui.operatingCurveButton)
+    assert "1 x 1.1 x 8 mm" in ui.statusLabel.text
+    result = widget.panel.operatingPoint.result  # the rest is as always
+    dragSlider(ui.balanceSlider, 0.7)
+    assert ui.lesionCountLabel.text == str(len(result.lesions)) == "3"
+    assert np.array_equal(shownMask(result, thickNode), result.lesions.mask())
 
 
 class TestConditionedModel:

@@ -11,6 +11,7 @@ from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.probability_map import ProbabilityMap
 from LesionSegmentationLib.scene.lesion_result import LesionResult
 from LesionSegmentationLib.scene.lesion_table import addLesionTable
+from LesionSegmentationLib.scene.operating_curve_plot import OperatingCurvePlot
 from LesionSegmentationLib.scene.result_nodes import DECISIONS, MAP, PROBABILITY, storedMap
 from LesionSegmentationLib.scene.segmentation import SEGMENT_ID
 from LesionSegmentationLib.scene.volumes import volumeGeometry
@@ -24,14 +25,14 @@ class LesionResultTest(SceneTestCase):
         super().setUp()
         self.result = self.makeResult("oblique, left-handed, permuted")
 
-    def makeResult(self, grid, seed=0, name="FLAIR", score=None):
+    def makeResult(self, grid, seed=0, name="FLAIR", score=None, provenance=PROVENANCE):
         self.reference = self.addVolume(GRIDS[grid], name=name)
         probabilityMap = ProbabilityMap(
             blobs(seed=seed, count=14),
             Geometry(SHAPE, GRIDS[grid]),
             {"scale": 1.1, "bias": -0.2, "fitted_on": "nothing"},
             [[0.25, 0.3], [4.0, 0.05]],
-            PROVENANCE,
+            provenance,
             score,
         )
         return LesionResult(self.scene, self.reference, probabilityMap)
@@ -155,6 +156,17 @@ class SavedSceneTest(LesionResultTest):
             np.testing.assert_array_equal(self.shown(again, result.referenceNode), self.shown(result))
         again.resetEdits()
         self.assertShown(again, result.referenceNode)
+
+    def test_whyFiguresAreWithheldComesBack(self):
+        reasons = ['A "thick" | study has voxels of 1 x 1 x 8 mm; this model was measured on less.', "Too small."]
+        self.scene.Clear(False)
+        result = self.makeResult("oblique", provenance={**PROVENANCE, "outside_validated": reasons})
+        result.show(0.5, 0.5)
+        again = self.saveAndOpen(result)
+        self.assertEqual(again.probabilityMap.withheld, reasons)
+        self.assertEqual(len(again.show(0.2, 0.8)), len(result.show(0.2, 0.8)))
+        with self.assertRaisesRegex(InputError, "Too small. Choose a reference"):
+            OperatingCurvePlot(self.scene).setResult(again)
 
     def test_twoStudiesKeepTheirsApart(self):
         first = self.result

@@ -113,7 +113,7 @@ class OperatingCurvePlotTest(SceneTestCase):
     def test_anUncalibratedModelHasATrueCurveOnly(self):
         result = self.makeResult(calibrated=False)
         plot = OperatingCurvePlot(self.scene)
-        with self.assertRaisesRegex(InputError, "uncalibrated"):
+        with self.assertRaisesRegex(InputError, "not calibrated"):
             plot.setResult(result)
         self.assertEqual(len(self.rows(plot.curveTable)), 0)
         result.compareWith(self.addReference(result)[0])

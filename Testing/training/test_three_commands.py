@@ -65,7 +65,10 @@ def made(tmp_path_factory):
             },
             "trainer": {"max_epochs": 2, "accelerator": "cpu", "enable_progress_bar": False, "logger": False},
         },
-        "about": {"name": "small", "licence": "Apache-2.0", "data": ["Made up."], "limits": ["Knows cubes only."]},
+        "about": {
+            "name": "small", "licence": "Apache-2.0", "data": ["Made up."], "limits": ["Knows cubes only."],
+            "validated": {"coarsest_spacing_mm": [1, 1, 2], "highest_lesion_ml": 9},
+        },
     }  # fmt: skip
     for name, content in files.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
@@ -102,12 +105,14 @@ def test_the_bundle_says_what_it_was_made_from_and_measured_on(made):
     assert roles == {"d": "left out", "a": "trained on", "b": "trained on"}
     best = max(row["dice"] for row in description["figures"] if row["role"] == "left out")
     assert best > 0.8
+    assert description["validated"] == {"coarsest_spacing_mm": [1, 1, 2], "highest_lesion_ml": 9}
     card = (made / "small" / "CARD.md").read_text()
     for text in (
         "not a medical device",
         "Calibrated on: 2 real cases (c, free).",
         "**d**, flair. Left out",
         "cubes only",
+        "- voxels of up to 1 x 1 x 2 mm\n- up to 9 ml of lesion\n",
     ):
         assert text in card
 

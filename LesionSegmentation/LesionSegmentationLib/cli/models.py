@@ -11,8 +11,8 @@ def add_parser(subparsers) -> argparse.ArgumentParser:
     parser = subparsers.add_parser(
         "models",
         help="list the installed models",
-        description="List the installed models: task, channels, licence, training weights, calibration error, and "
-        "whether the weights have the checksum that the bundle states.",
+        description="List the installed models: task, channels, licence, training weights, calibration error, "
+        "the range of studies it was measured on, and whether the weights have the checksum that the bundle states.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -47,6 +47,7 @@ def _row(bundle) -> dict:
         "training_beta": training.get("beta"),
         "training_rho": None if bundle.rho_range is None else list(bundle.rho_range),
         "calibration_error": description["calibration"].get("error"),
+        "validated": description.get("validated"),
         "runtime": bundle.runtime,
         "state": "ok",
     }
@@ -57,6 +58,8 @@ def _broken_row(bundle) -> dict:
 
 
 def _print_row(row: dict) -> None:
+    from ..engine.validated_range import validated_in_words
+
     if row["state"] != "ok":
         print(f"{row['name']}\n  cannot be used: {row['reason']}")
         return
@@ -72,6 +75,7 @@ def _print_row(row: dict) -> None:
     print(f"  licence            {row['licence']}")
     print(f"  training weights   {trained}")
     print(f"  calibration error  {error}")
+    print(f"  validated on       {'; '.join(validated_in_words(row['validated'] or {})) or 'not stated'}")
     if row["runtime"] != "engine":
         print(f"  runs with          {row['runtime']}, in a process of its own")
     print("  checksum           ok")

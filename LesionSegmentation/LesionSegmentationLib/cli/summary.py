@@ -15,6 +15,7 @@ KEYS = (
     "expected_dice",
     "expected_f2",
     "figures_from",
+    "withheld",
     "model",
     "device",
     "seconds",
@@ -47,6 +48,8 @@ def sentence(summary: dict) -> str:
         if summary[key] is not None
     )
     expected = f"; {figures} ({summary['figures_from']})" if figures else ""
+    if summary["withheld"]:
+        expected = f"; expected figures {summary['figures_from'].rstrip('.')}"
     return f"{lesions}{setting}{threshold}{expected}; {summary['seconds']:.1f} s."
 
 

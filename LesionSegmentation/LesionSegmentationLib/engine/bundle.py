@@ -19,6 +19,7 @@ from .errors import InputError
 from .intensity import check_intensity
 from .prepare import Plan
 from .runtimes import ENGINE, RUNTIMES
+from .validated_range import check_validated
 
 SCHEMA = 1
 MODELS_VARIABLE = "LESION_SEGMENTATION_MODELS"
@@ -278,6 +279,7 @@ def _check_description(description: dict, name: str) -> None:
             )
     check_intensity(plan.get("intensity"), f"bundle '{name}' (bundle.json, 'plan')")
     check_floor(description["floor"], f"bundle.json of '{name}'")
+    check_validated(description.get("validated"), f"bundle.json of '{name}'")
     _check_score(description, name)
 
 

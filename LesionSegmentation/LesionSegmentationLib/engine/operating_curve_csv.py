@@ -26,11 +26,12 @@ COLUMNS = (
 )
 
 
-def curve_rows(curve: OperatingCurve) -> list[dict]:
+def curve_rows(curve: OperatingCurve, withheld: bool = False) -> list[dict]:
     """Return one row a setting, keys ``COLUMNS``, alpha + beta = 1, rho = beta / alpha rising.
 
     The figures are those of the bare operating points: no minimum lesion volume acts on them. None where undefined; so
-    is ``threshold``, a probability, where a setting cuts another score.
+    is ``threshold``, a probability, where a setting cuts another score, and all that is expected where it is
+    ``withheld``.
     """
     rows = []
     for step in STEPS:
@@ -39,16 +40,17 @@ def curve_rows(curve: OperatingCurve) -> list[dict]:
         figures = point.figures
         values = (figures.tp, figures.fp, figures.fn, figures.precision, figures.recall, figures.dice, figures.f2)
         cells = (point.alpha, point.beta, rho, point.probability_threshold, point.count, figures.volume_ml, *values)
-        rows.append(dict(zip(COLUMNS, cells, strict=True)))
+        row = dict(zip(COLUMNS, cells, strict=True))
+        rows.append({name: None if withheld and name.startswith("expected") else cell for name, cell in row.items()})
     return rows
 
 
-def write_curve(path: Path, curve: OperatingCurve) -> None:
-    """Write :func:`curve_rows` to ``path``; figures that are undefined are empty cells."""
+def write_curve(path: Path, curve: OperatingCurve, withheld: bool = False) -> None:
+    """Write :func:`curve_rows` to ``path``; figures that are undefined or withheld are empty cells."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, COLUMNS)
         table.writeheader()
-        for row in curve_rows(curve):
+        for row in curve_rows(curve, withheld):
             table.writerow({name: _cell(value) for name, value in row.items()})
 
 

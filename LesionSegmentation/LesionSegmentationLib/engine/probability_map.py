@@ -18,7 +18,8 @@ class ProbabilityMap:
 
     ``array``: float32 (i, j, k), 0 to 1, on ``geometry``. ``calibration``: the bundle's entry (scale, bias, error,
     fitted_on); without ``fitted_on`` nobody calibrated it. ``floor``: [[rho, level], ...], see
-    ``levels.PosteriorRule``. ``provenance``: what made it, ready for JSON. ``score``: what decides which voxels a
+    ``levels.PosteriorRule``. ``provenance``: what made it, ready for JSON; its entry ``outside_validated`` says how the
+    study lies outside what the model was measured on. ``score``: what decides which voxels a
     setting marks, where the network has a conditioned head, on the same grid; None where the probability itself does.
     """
 
@@ -49,10 +50,18 @@ class ProbabilityMap:
         return MeasuredFigures.from_dict(self.provenance.get("measured"))
 
     @property
+    def withheld(self) -> list[str]:
+        """Why no figures are to be expected of the probabilities, in sentences; empty where they are."""
+        if not self.calibrated:
+            return ["this model is not calibrated, so it promises nothing."]
+        return list(self.provenance.get("outside_validated") or [])
+
+    @property
     def figures_from(self) -> str:
-        """Where expected figures come from, as a person reads it."""
-        state = f"model calibrated on {self.calibration['fitted_on']}" if self.calibrated else "uncalibrated model"
-        return f"expected from this image, {state}"
+        """Where expected figures come from, or why they are withheld, as a person reads it."""
+        if self.withheld:
+            return f"withheld: {' '.join(self.withheld)}"
+        return f"expected from this image, model calibrated on {self.calibration['fitted_on']}"
 
 
 def check_probabilities(array: np.ndarray) -> None:

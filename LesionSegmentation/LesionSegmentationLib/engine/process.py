@@ -19,6 +19,7 @@ from .probability_map import ProbabilityMap
 from .restore import restore
 from .runtimes import ENGINE
 from .study import Study
+from .validated_range import outside_validated
 
 
 def process(
@@ -101,6 +102,7 @@ def process(
             "seconds": seconds,
             "notes": notes,
             **_measured(bundle, study),
+            **_outside(bundle, study, probability),
         },
         score=score,
     )
@@ -117,6 +119,14 @@ def _measured(bundle: Bundle, study: Study) -> dict:
     channels = [name for name, _ in bundle.channels if name in study.channels]
     measured = MeasuredFigures.of(bundle.description, channels)
     return {} if measured is None else {"measured": measured.to_dict()}
+
+
+def _outside(bundle: Bundle, study: Study, probability: np.ndarray) -> dict:
+    """How the study lies outside what the bundle was measured on, in sentences: kept with what is then withheld."""
+    used = {name: study.channels[name] for name, _ in bundle.channels if name in study.channels}
+    expected_ml = float(probability.sum(dtype=np.float64)) * study.channels[study.reference].geometry.voxel_ml
+    sentences = outside_validated(bundle.description.get("validated"), used, study.reference, expected_ml)
+    return {"outside_validated": sentences} if sentences else {}
 
 
 def _runtime(network) -> dict:

@@ -84,21 +84,22 @@ class Outcome:
             "minimum_volume_ml": self.minimum_volume_ml,
         }
 
+    def expected(self) -> dict[str, float | None]:
+        """Return precision, recall, dice and f2 expected of the lesions shown; None where undefined or withheld."""
+        figures, withheld = self.lesions.figures, self.probability_map.withheld
+        return {name: None if withheld else getattr(figures, name) for name in ("precision", "recall", "dice", "f2")}
+
     def summary(self) -> dict:
-        """Return the numbers a person asks for, ready for JSON; figures are those of the lesions shown, None where
-        undefined."""
-        figures = self.lesions.figures
+        """Return the numbers a person asks for, ready for JSON; None where undefined or withheld."""
         return {
             "alpha": self.point.alpha,
             "beta": self.point.beta,
             "threshold": self.point.probability_threshold,
             "lesions": len(self.lesions),
-            "volume_ml": figures.volume_ml,
-            "expected_precision": figures.precision,
-            "expected_recall": figures.recall,
-            "expected_dice": figures.dice,
-            "expected_f2": figures.f2,
+            "volume_ml": self.lesions.figures.volume_ml,
+            **{f"expected_{name}": value for name, value in self.expected().items()},
             "figures_from": self.probability_map.figures_from,
+            "withheld": self.probability_map.withheld,
         }
 
 
@@ -133,7 +134,7 @@ def write_result(folder: Path, outcome: Outcome) -> None:
         if probability_map.score is not None:
             write_volume(prepared / SCORE, probability_map.score.array, probability_map.geometry)
             score_sha256 = sha256_of(prepared / SCORE)
-        write_curve(prepared / CURVE, outcome.curve)
+        write_curve(prepared / CURVE, outcome.curve, bool(probability_map.withheld))
         described = provenance_file.describe(probability_map, sha256_of(stored), score_sha256)
         _write_setting(prepared, outcome, described)
 
@@ -149,7 +150,8 @@ def read_result(folder: str | Path) -> Result:
     rho, score = rho_range(stored.get("score"), f"{provenance_file.FILE} of '{folder.name}'"), None
     if rho is not None:
         score = ConditionedScore(_stored_volume(folder / SCORE, stored.get("score_sha256"), geometry), *rho)
-    made = {key: stored[key] for key in ("inputs", "reference", "model", "device", "seconds", "notes") if key in stored}
+    kept = ("inputs", "reference", "model", "device", "seconds", "notes", "measured", "outside_validated")
+    made = {key: stored[key] for key in kept if key in stored}
     probability_map = ProbabilityMap(array, geometry, stored["calibration"], stored["floor"], made, score)
     settings = stored["settings"]
     try:

@@ -23,8 +23,8 @@ def betaText(beta):
     return NOTHING if beta is None else _("{value:.2f}").format(value=beta)
 
 
-def summaryText(lesions, calibrated=True):
-    """How far the reading of engine Lesions is, and what a calibrated model expects of what is shown."""
+def summaryText(lesions, expected=True):
+    """How far the reading of engine Lesions is, and, unless that is withheld, what is ``expected`` of what is shown."""
     if not lesions.listed:
         return ""
     states = list(lesions.states.values())
@@ -33,7 +33,7 @@ def summaryText(lesions, calibrated=True):
         kept=kept, rejected=rejected, undecided=len(states) - kept - rejected
     )
     dice, f2 = lesions.figures.dice, lesions.figures.f2
-    if calibrated and dice is not None:
+    if expected and dice is not None:
         text += " " + _("Expected of what is shown: Dice {dice:.2f}, F2 {f2:.2f}.").format(dice=dice, f2=f2)
     if lesions.smaller:
         text += " " + _("{count} more are smaller than the smallest size and not shown.").format(count=lesions.smaller)

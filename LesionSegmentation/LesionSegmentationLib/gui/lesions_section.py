@@ -86,8 +86,8 @@ class LesionsSection:
     def showLesions(self, lesions):
         """Show engine Lesions, those of the result at another setting."""
         self.table.show(lesions, self._side)
-        calibrated = self.result is not None and self.result.probabilityMap.calibrated
-        self.ui.summaryLabel.text = "" if lesions is None else lesion_text.summaryText(lesions, calibrated)
+        expected = self.result is not None and not self.result.probabilityMap.withheld
+        self.ui.summaryLabel.text = "" if lesions is None else lesion_text.summaryText(lesions, expected)
         self._refresh()
 
     def takeKeyboard(self):

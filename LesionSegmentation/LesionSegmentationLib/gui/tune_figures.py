@@ -31,7 +31,7 @@ class TuneFigures:
         ui, lesions, comparison = self._ui, result.lesions, result.comparison
         ui.lesionCountLabel.text = str(len(lesions))
         ui.lesionVolumeLabel.text = panel_text.volumeText(lesions.figures.volume_ml)
-        if result.probabilityMap.calibrated:
+        if not result.probabilityMap.withheld:
             self._fill("expected", _values(lesions.figures))
         if self._measured is not None:
             self._fill("measured", self._measured.at(lesions.point.rho) or {})

@@ -104,7 +104,7 @@ class TuneSection:
     def _expectsDice(self):
         """Whether the middle of the slider is where the model expects the best Dice: not what a score says."""
         made = None if self.result is None else self.result.probabilityMap
-        return made is None or (made.score is None and made.calibrated)
+        return made is None or (made.score is None and not made.withheld)
 
     def _setEnabled(self, enabled):
         ui = self.ui

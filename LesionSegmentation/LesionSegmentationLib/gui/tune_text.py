@@ -29,11 +29,12 @@ def measuredTitle(scans):
 
 def sourcesText(probabilityMap, comparedName="", editedVoxels=0):
     """Where the figures come from, and what they leave out. ``comparedName``: of the reference, "" without one."""
-    if probabilityMap.calibrated:
+    if probabilityMap.withheld:
+        reasons = " ".join(probabilityMap.withheld)
+        parts = [_("Expected figures are withheld: {reasons}").format(reasons=reasons)]
+    else:
         fittedOn = probabilityMap.calibration["fitted_on"]
         parts = [_("Expected: from this image, by a model calibrated on {cases}.").format(cases=fittedOn)]
-    else:
-        parts = [_("Expected figures are withheld: this model is not calibrated, so it promises nothing.")]
     if probabilityMap.measured is not None:
         parts.append(_("Measured: the mean over scans left out of the training, with every size of lesion."))
     if comparedName:

@@ -40,8 +40,8 @@ class Reading:
     def showOperatingCurve(self, result):
         """Show precision over recall of all settings of a LesionResult in a plot view, with the present one.
 
-        Returns the OperatingCurvePlot, whose ``update()`` follows a later setting. Raises InputError where the model is
-        uncalibrated and no reference was chosen.
+        Returns the OperatingCurvePlot, whose ``update()`` follows a later setting. Raises InputError where expected
+        figures are withheld and no reference was chosen.
         """
         from ..scene.operating_curve_plot import OperatingCurvePlot
 

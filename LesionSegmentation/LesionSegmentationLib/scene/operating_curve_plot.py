@@ -51,7 +51,7 @@ class OperatingCurvePlot:
         """
         self._result = None
         comparison = None if result is None else result.comparison
-        expected = result is not None and result.probabilityMap.calibrated
+        expected = result is not None and not result.probabilityMap.withheld
         series = [name for name, there in ((_EXPECTED, expected), (_TRUE, comparison is not None)) if there]
         _fill(self.curveTable, [] if not series else _curveRows(result, comparison, expected))
         if result is not None and series:
@@ -62,15 +62,14 @@ class OperatingCurvePlot:
             self.chartNode.AddAndObservePlotSeriesNodeID(self._series[name].GetID())
         self.update()
         if result is not None and not series:
-            raise InputError(
-                "The model is uncalibrated, so there is no expected curve; choose a reference to see the true one."
-            )
+            reasons = " ".join(result.probabilityMap.withheld)
+            raise InputError(f"The expected curve is withheld: {reasons} Choose a reference to see the true one.")
 
     def update(self):
         """Move the point to what the result shows: the expected figures, and the true ones where they are known."""
         points = []
         if self._result is not None and self._result.lesions is not None:
-            if self._result.probabilityMap.calibrated:
+            if not self._result.probabilityMap.withheld:
                 points.append(self._result.lesions.figures)
             if self._result.comparison is not None:
                 points.append(self._result.comparison.figures)

@@ -6,13 +6,11 @@ from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
 from ..engine.study import overlap
-from ..engine.tissue_contrast import looks_like
+from ..engine.tissue_contrast import KINDS, looks_like, shows
 from .dicom_identity import dicomIdentity
 from .volumes import volumeGeometry, voxelsOf
 
 LEAST_OVERLAP = 0.5  # as the engine's Study
-_KINDS = {"flair": "FLAIR", "t1": "T1", "t1c": "T1", "t2": "T2", "ct": "CT"}
-_SHOWS = {"flair": "flair", "t1": "t1", "t1c": "t1", "t2": "t2", "ct": "ct"}
 
 
 class Findings(NamedTuple):
@@ -57,10 +55,10 @@ class StudyCheck:
         notes = _compareGrids(nodes, reference) if reference in nodes else []
         serious = [
             _("The {slot} volume {name} looks like a {kind} image: check that the right one is chosen.").format(
-                slot=channel.upper(), name=nodes[channel].GetName(), kind=_KINDS[look]
+                slot=channel.upper(), name=nodes[channel].GetName(), kind=KINDS[look]
             )
             for channel, look in looks.items()
-            if look is not None and _SHOWS.get(channel, look) != look
+            if look is not None and shows(channel) not in (None, look)
         ]
         patients, others = _compareIdentities(nodes, reference) if reference in nodes else ([], [])
         serious = [*patients, *serious]

@@ -3,7 +3,9 @@
 import pytest
 import yaml
 
-from LesionSegmentationTraining.export.about import read_about
+from LesionSegmentationLib.engine.bundle import SHIPPED_MODELS, load_bundle
+from LesionSegmentationLib.engine.errors import InputError
+from LesionSegmentationTraining.export.about import about_from, read_about
 from LesionSegmentationTraining.fitting.optimisers import build_optimiser
 from LesionSegmentationTraining.fitting.schedules import build_schedule
 from LesionSegmentationTraining.losses import build_loss
@@ -33,6 +35,16 @@ def test_the_settings_of_a_fit_can_be_made(pytestconfig, name):
     assert data["sampler"]["name"] in SAMPLERS
     build_augmentation(data.get("augmentation"))
     assert data["patch"] % network.multiple == 0
+
+
+def test_the_shipped_model_has_the_range_that_its_description_states(pytestconfig):
+    about = read_about(pytestconfig.rootpath / "training" / "configs" / "ms-flair-about.yaml")
+    assert about.validated == load_bundle(SHIPPED_MODELS / "ms-flair").description["validated"]
+
+
+def test_a_range_that_is_none_is_refused():
+    with pytest.raises(InputError, match="'validated.highest_lesion_ml' of about.yaml is -1"):
+        about_from({"name": "x", "validated": {"highest_lesion_ml": -1}}, "about.yaml")
 
 
 def test_the_description_of_the_tutorial_is_understood(pytestconfig):

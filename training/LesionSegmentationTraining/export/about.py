@@ -8,13 +8,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from LesionSegmentationLib.engine.errors import InputError
+from LesionSegmentationLib.engine.validated_range import check_validated
 
 
 class About(BaseModel):
     """``name``: also the name of the bundle's folder. ``data``: the data and their licences, one sentence an item.
 
-    ``limits``: what is known to go wrong, one sentence an item. All but ``name`` have defaults, which say that
-    nothing was stated.
+    ``limits``: what is known to go wrong, one sentence an item. ``validated``: the range of the studies that the
+    figures come from, see the engine's ``validated_range``; beyond it expected figures are withheld. It is stated by
+    hand, since the cases of a cache were brought to one spacing and cropped. All but ``name`` have defaults, which say
+    that nothing was stated.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -26,6 +29,7 @@ class About(BaseModel):
     licence: str = "not stated"
     data: list[str] = []
     limits: list[str] = []
+    validated: dict | None = None
 
 
 def read_about(path: Path | str) -> About:
@@ -41,9 +45,11 @@ def read_about(path: Path | str) -> About:
 def about_from(content: object, source: str) -> About:
     """Check ``content`` (a mapping) as an :class:`About`; ``source`` names it in the InputError."""
     try:
-        return About.model_validate(content)
+        about = About.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         known = ", ".join(About.model_fields)
         raise InputError(f"In {source}, {where}: {first['msg']}. The known entries are {known}.") from error
+    check_validated(about.validated, source)
+    return about

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean, median
 
 from LesionSegmentationLib.engine.conditioned_score import rho_range
+from LesionSegmentationLib.engine.validated_range import validated_in_words
 
 from .about import About
 
@@ -32,6 +33,10 @@ seed {seed}, code version {code_version}.
 ## Calibration
 
 {calibration}
+
+## Validated range
+
+{validated}
 
 ## Floor
 
@@ -96,6 +101,7 @@ def write_card(about: About, description: dict, data: Sequence[str], pictures: S
         patch=_times(training["patch"]),
         calibration=_calibration(description["calibration"])
         + ("\n\n![said against true](calibration.png)" if "calibration.png" in pictures else ""),
+        validated=_validated(description.get("validated")),
         floor=_floor(description["floor"]),
         figures=_figures(description["figures"]),
         pictures=_pictures(pictures),
@@ -141,6 +147,15 @@ def _calibration(calibration: dict) -> str:
         f"{title}:\n\n{reliability_table(calibration[key])}" for title, key in tables.items() if calibration.get(key)
     ]
     return "\n\n".join([text + ".", *shown])
+
+
+def _validated(validated: dict | None) -> str:
+    if validated is None:
+        return "Not stated: expected figures are shown for every study, also for one unlike those measured here."
+    return (
+        "What the studies were like that calibration and figures come from. Outside of this range expected figures are "
+        f"withheld, with the reason:\n\n{_items(validated_in_words(validated))}"
+    )
 
 
 def _floor(floor: Sequence[Sequence[float]]) -> str:

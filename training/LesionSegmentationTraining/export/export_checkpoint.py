@@ -94,6 +94,7 @@ def export_checkpoint(
         "licence": about.licence, **run.runtime,
         "channels": [{"name": name, "required": n == 0} for n, name in enumerate(cache.channels)],
         "network": _network(run), "plan": _plan(cache, tiles), "calibration": calibration, "floor": floor,
+        **({} if about.validated is None else {"validated": about.validated}),
         **({} if rho is None else {"score": score_entry(rho)}),
         "training": _training(run, cache), "figures": [row for row in figures if row["kind"] == "real"],
     }  # fmt: skip

@@ -73,9 +73,15 @@ def _header(present: Outcome, name: str) -> str:
     return (
         '<header><p class="notice">Research use, not a medical device</p><h1>Lesion segmentation</h1>'
         f"<p>{escape(made_from)} &middot; {_setting_words(present)}{threshold}{small}</p></header>"
-        f'<div class="cards">{tiles}</div><p class="source">Figures: {escape(summary["figures_from"])}. They are what '
-        "the model itself expects, not a comparison with a reference.</p>"
+        f'<div class="cards">{tiles}</div><p class="source">{escape(_source(summary))}</p>'
     )
+
+
+def _source(summary: dict) -> str:
+    said = summary["figures_from"]
+    if summary["withheld"]:
+        return f"Expected figures are {said}"
+    return f"Figures: {said}. They are what the model itself expects, not a comparison with a reference."
 
 
 def _slices(present: Outcome, image: Volume) -> str:
@@ -103,6 +109,8 @@ def _slices(present: Outcome, image: Volume) -> str:
 
 
 def _curve(present: Outcome) -> str:
+    if present.probability_map.withheld:
+        return ""
     rows = curve_rows(present.curve)
     figures = present.lesions.figures
     png = curve_plot(rows, (_place_on_curve(present, rows), figures.precision, figures.recall))
@@ -165,11 +173,11 @@ def _setting_words(outcome: Outcome) -> str:
 
 
 def _found(outcome: Outcome) -> str:
-    figures = outcome.lesions.figures
-    return (
-        f"{len(outcome.lesions)} lesions, {figures.volume_ml:.2f} ml, "
-        f"expected precision {_number(figures.precision, 2)}, recall {_number(figures.recall, 2)}"
-    )
+    found = f"{len(outcome.lesions)} lesions, {outcome.lesions.figures.volume_ml:.2f} ml"
+    if outcome.probability_map.withheld:
+        return found
+    expected = outcome.expected()
+    return f"{found}, expected precision {_number(expected['precision'], 2)}, recall {_number(expected['recall'], 2)}"
 
 
 def _picture(png: bytes, words: str) -> str:
