@@ -8,6 +8,7 @@ import numpy as np
 
 from LesionSegmentationLib.engine.conditioned_score import ConditionedScore
 from LesionSegmentationLib.engine.geometry import Geometry
+from LesionSegmentationLib.engine.lesions import find_lesions
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.probability_map import ProbabilityMap
 
@@ -15,16 +16,24 @@ from .case_logits import calibrated_probability
 from .figures import figures_of
 
 
-def figures_at(curve: OperatingCurve, reference: np.ndarray, betas: Sequence[float], surfaces: bool = True) -> list:
+def figures_at(
+    curve: OperatingCurve,
+    reference: np.ndarray,
+    betas: Sequence[float],
+    surfaces: bool = True,
+    smallest_mm: float = 0.0,
+) -> list[dict]:
     """Return one row for each of ``betas`` (alpha = 1 - beta): beta, threshold (a probability, None where a
     setting cuts another score), the figures of ``figures_of``, and what the posterior itself expects
-    (``expected_precision``, ``expected_recall``, ``expected_dice``, ``expected_f2``).
+    (``expected_precision``, ``expected_recall``, ``expected_dice``, ``expected_f2``). Lesions less than ``smallest_mm``
+    across are taken out of what is marked, never out of ``reference``.
     """
     rows = []
     for beta in betas:
         point = curve.at(1 - beta, beta)
-        figures = figures_of(curve.mask(point), reference, curve.geometry.spacing, surfaces)
-        expected = {f"expected_{name}": getattr(point.figures, name) for name in ("precision", "recall", "dice", "f2")}
+        marked = find_lesions(curve, point, minimum_diameter_mm=smallest_mm)
+        figures = figures_of(marked.mask(), reference, curve.geometry.spacing, surfaces)
+        expected = {f"expected_{name}": getattr(marked.figures, name) for name in ("precision", "recall", "dice", "f2")}
         rows.append({"beta": float(beta), "threshold": point.probability_threshold, **figures, **expected})
     return rows
 

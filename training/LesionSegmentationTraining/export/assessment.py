@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from LesionSegmentationLib.engine.conditioned_score import ConditionedScore
+from LesionSegmentationLib.engine.lesions import find_lesions
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.prepare import head_mask
 
@@ -25,6 +26,8 @@ from .floor import choose_floor
 from .pictures import errors_picture
 
 BETAS = (0.3, 0.5, 0.7, 0.8, 0.9)
+# the smallest lesion that the panel marks until somebody chooses another size; figures are those of what it shows
+SMALLEST_MM = 3.0
 ROLE_OF_SPLIT = {"test": "left out", "validate": "watched while fitting", "train": "trained on"}
 
 
@@ -131,7 +134,7 @@ class Assessment:
                 "patient": case.patient, "case": case.id, "role": role or ROLE_OF_SPLIT[case.split], "kind": case.kind,
                 "channels": " + ".join(answer.channels),
             }  # fmt: skip
-            rows = [{**names, **row} for row in figures_at(curve, case.mask > 0, BETAS, surfaces=False)]
+            rows = [{**names, **row} for row in figures_at(curve, case.mask > 0, BETAS, False, SMALLEST_MM)]
             evidence = answer.evidence.calibrated(self.calibration, curve.geometry.voxel_ml)
             yield Measured(rows, evidence, self._picture(answer, curve, spacing))
 
@@ -148,7 +151,7 @@ class Assessment:
         case = answer.case
         if case.kind != "real" or answer.channels != _channel_sets(case, self.channels)[0]:
             return None
-        marked = curve.mask(curve.at(0.5, 0.5)) > 0
+        marked = find_lesions(curve, curve.at(0.5, 0.5), minimum_diameter_mm=SMALLEST_MM).mask() > 0
         return errors_picture(np.asarray(case.image[0], np.float32), marked, case.mask > 0, spacing)
 
 

@@ -9,6 +9,7 @@ from LesionSegmentationLib.engine.conditioned_score import rho_range
 from LesionSegmentationLib.engine.validated_range import validated_in_words
 
 from .about import About
+from .assessment import SMALLEST_MM
 
 CARD = """\
 # {name} {version}: {title}
@@ -45,8 +46,9 @@ seed {seed}, code version {code_version}.
 ## Measured figures
 
 One row a setting, alpha = 1 - beta. "Expected" is what the model says of itself from its probabilities alone.
-Lesion-wise: 26-connected, any overlap; TPR is the share of true lesions touched, FDR that of marked ones that
-touch none.
+What is marked is what the panel shows at first, without lesions less than {smallest:g} mm across; of the true ones none
+is left out. Lesion-wise: 26-connected, any overlap; TPR is the share of true lesions touched, FDR that of marked ones
+that touch none.
 
 {figures}
 
@@ -104,6 +106,7 @@ def write_card(about: About, description: dict, data: Sequence[str], pictures: S
         validated=_validated(description.get("validated")),
         floor=_floor(description["floor"]),
         figures=_figures(description["figures"]),
+        smallest=SMALLEST_MM,
         pictures=_pictures(pictures),
         limits=_items([*about.limits, *GENERAL_LIMITS]),
         licence=about.licence,
