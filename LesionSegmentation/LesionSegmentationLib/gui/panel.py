@@ -12,6 +12,7 @@ from .lesions_section import LesionsSection
 from .model_section import ModelSection
 from .run_section import RunSection, confirmed
 from .section import loadSection
+from .tab_order import orderTabs
 from .train_section import TrainSection
 from .tune_section import TuneSection
 from .views_section import ViewsSection
@@ -45,6 +46,8 @@ class Panel:
         loadSection(ui.trainPlace, resourcePath("UI/TrainSection.ui"), ui)
         self.train = TrainSection(ui, logic, self.inputs, self._onModelMade)
         ui.trainPlace.collapsed = True
+        shown = (ui.studyButton, ui.modelButton, ui.runPlace, ui.operatingPointButton, ui.lesionsButton, ui.viewsButton)
+        orderTabs((*shown, ui.followUpButton, ui.trainPlace))
         self._refresh()
 
     def setParameterNode(self, parameterNode):
@@ -81,6 +84,7 @@ class Panel:
     def close(self):
         """End what runs in processes of its own: the application ends."""
         self.abandon()
+        self.models.close()
         self.train.close()
 
     @property

@@ -7,6 +7,7 @@ from ..scene.worker_run import DONE
 from .installation import ensureInstalled, packageProblem
 from .panel_text import doneText
 from .run_follower import RunFollower
+from .section import keepLines
 
 
 class RunSection:
@@ -26,6 +27,7 @@ class RunSection:
         self._saidMissing = False
         self._torchBroken = False
         self._packageProblem = packageProblem()
+        keepLines(ui.statusLabel, 2)  # the slider below it must not move away under the hand
         ui.installPackagesButton.clicked.connect(self._onInstallClicked)
         ui.logButton.connect("toggled(bool)", self._onLogToggled)
 
