@@ -14,14 +14,15 @@ class RunSection:
     """Follows one run of the model.
 
     ``ui``: the children of RunSection.ui by name, among others; ``logic``: LesionSegmentationLogic; ``start()`` begins
-    a SegmentationRun and returns it; ``finished(run)`` is called with one that is done; ``changed()`` when the panel's
-    other sections should look at :attr:`running` again. ``requirementsPath``: the packages to offer for installation.
+    a SegmentationRun and returns it; ``ended(run)`` is called with every one that ended by itself; ``changed()`` when the
+    panel's other sections should look at :attr:`running` again. ``requirementsPath``: the packages to offer for
+    installation.
     """
 
-    def __init__(self, ui, logic, start, finished, changed, requirementsPath):
+    def __init__(self, ui, logic, start, ended, changed, requirementsPath):
         self.ui = ui
         self._logic = logic
-        self._start, self._finished, self._changed = start, finished, changed
+        self._start, self._ended, self._changed = start, ended, changed
         self._requirementsPath = requirementsPath
         self._follower = RunFollower(ui.segmentButton, ui.progressBar, self.say, self._begin, self._onEnded, changed)
         self._saidMissing = False
@@ -80,8 +81,7 @@ class RunSection:
             self.say(doneText(run.seconds, run.device))
             self._showNotes(run.log)
         self._changed()
-        if run.state == DONE:
-            self._finished(run)
+        self._ended(run)
 
     def _onInstallClicked(self):
         problem = ensureInstalled(self._requirementsPath, repair=self._torchBroken)
