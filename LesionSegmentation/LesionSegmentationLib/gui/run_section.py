@@ -14,7 +14,7 @@ class RunSection:
     """Follows one run of the model.
 
     ``ui``: the children of RunSection.ui by name, among others; ``logic``: LesionSegmentationLogic; ``start()`` begins
-    a SegmentationRun and returns it; ``ended(run)`` is called with every one that ended by itself; ``changed()`` when the
+    a SegmentationRun and returns it; ``ended(run)`` is called with each that ended by itself; ``changed()`` when the
     panel's other sections should look at :attr:`running` again. ``requirementsPath``: the packages to offer for
     installation.
     """

@@ -11,7 +11,8 @@ def orderTabs(sections):
     chain = [sections[0]]
     while (following := chain[-1].nextInFocusChain()) != sections[0]:
         chain.append(following)
-    takers = [widget for widget in chain if widget.focusPolicy != qt.Qt.NoFocus]
+    # What has a proxy hands the keyboard on to it, which is in the chain itself.
+    takers = [widget for widget in chain if widget.focusPolicy != qt.Qt.NoFocus and widget.focusProxy() is None]
     ordered = []
     for section in sections:
         ordered += [widget for widget in takers if widget == section]
