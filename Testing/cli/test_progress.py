@@ -1,5 +1,6 @@
 """Progress: a bar on a terminal, plain lines elsewhere; and Ctrl-C."""
 
+import contextlib
 import io
 import os
 import signal
@@ -63,6 +64,16 @@ def slow_model(tmp_path_factory):
     return write_bundle(folder, description, build_network(network_of).state_dict(), "# slow\n").folder
 
 
+@contextlib.contextmanager
+def ctrl_c_at_its_default():
+    """A child that is started meanwhile heeds Ctrl-C, also where this process ignores it, as background jobs do."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a handler is not handed down: default there
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("output", ["new", "old"])
 def test_ctrl_c_leaves_nothing_half_written(slow_model, segment, tmp_path, output):
     folder = tmp_path / "out"
@@ -71,9 +82,10 @@ def test_ctrl_c_leaves_nothing_half_written(slow_model, segment, tmp_path, outpu
     before = {path.name: path.read_bytes() for path in folder.iterdir()} if output == "old" else None
     image = save(tmp_path / "flair.nii.gz", head((120, 120, 100)))
     command = [sys.executable, "-m", "LesionSegmentationLib.cli", "segment", "--flair", image, "--model", slow_model]
-    process = subprocess.Popen(
-        [*command, "--output", folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    with ctrl_c_at_its_default():
+        process = subprocess.Popen(
+            [*command, "--output", folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     try:
         for line in process.stderr:
             if line.startswith("Running the network"):

@@ -44,6 +44,23 @@ def move(node, millimetres):
     node.SetIJKToRASMatrix(matrix)
 
 
+def choose(ui, **nodes):
+    """Choose volumes by channel."""
+    for channel, node in nodes.items():
+        getattr(ui, f"{channel}Selector").setCurrentNode(node)
+    processEvents()
+
+
+def chooseModel(ui, name):
+    ui.modelSelector.currentIndex = ui.modelSelector.findData(name)
+    processEvents()
+
+
+@pytest.fixture
+def t1Node(flairNode):
+    return addHead("T1w", seed=8)
+
+
 def testVolumesAreFoundByTheirDicomDescription(scene, module):
     node = addHead("5: unnamed")
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
@@ -53,23 +70,18 @@ def testVolumesAreFoundByTheirDicomDescription(scene, module):
 
 def testTheTooltipTellsTheGrid(widget, ui, flairNode):
     before = ui.flairSelector.toolTip
-    ui.flairSelector.setCurrentNode(flairNode)
-    processEvents()
+    choose(ui, flair=flairNode)
     tip = ui.flairSelector.toolTip
     assert "56 x 50 x 44 voxels" in tip and "1.00 x 1.10 x 1.20 mm" in tip
     assert "axial slices, RAS, oblique by 8 degrees" in tip
     assert "Field of view: 56 x 55 x 53 mm" in tip
-    ui.flairSelector.setCurrentNode(None)
-    processEvents()
+    choose(ui, flair=None)
     assert ui.flairSelector.toolTip == before
 
 
-def testAnotherGridIsAcceptedAndSaid(widget, ui, flairNode):
-    t1 = addHead("T1w", seed=8)
-    move(t1, 3)
-    ui.flairSelector.setCurrentNode(flairNode)
-    ui.t1Selector.setCurrentNode(t1)
-    processEvents()
+def testAnotherGridIsAcceptedAndSaid(widget, ui, flairNode, t1Node):
+    move(t1Node, 3)
+    choose(ui, flair=flairNode, t1=t1Node)
     said = "T1w lies on another grid than FLAIR and"
     assert ui.inputsMessageLabel.visible and said in ui.inputsMessageLabel.text
     segmentAndWait(ui, widget)
@@ -77,30 +89,23 @@ def testAnotherGridIsAcceptedAndSaid(widget, ui, flairNode):
     assert ui.runNotesLabel.visible and said in ui.runNotesLabel.text
 
 
-def testVolumesOfOtherPlacesAreRefusedBeforeTheRun(widget, ui, flairNode):
-    far = addHead("T1w", seed=8)
-    move(far, 200)
-    ui.flairSelector.setCurrentNode(flairNode)
-    ui.t1Selector.setCurrentNode(far)
-    processEvents()
+def testVolumesOfOtherPlacesAreRefusedBeforeTheRun(widget, ui, flairNode, t1Node):
+    move(t1Node, 200)
+    choose(ui, flair=flairNode, t1=t1Node)
     assert not ui.segmentButton.enabled
     assert ui.statusLabel.text.startswith("The T1 volume T1w covers only 0% of the field of view of FLAIR")
     assert ui.segmentButton.toolTip == ui.statusLabel.text
-    move(far, -200)
+    move(t1Node, -200)
     processEvents()
-    ui.t1Selector.setCurrentNode(None)
-    processEvents()
+    choose(ui, t1=None)
     assert ui.segmentButton.enabled and ui.statusLabel.text == ""
 
 
-def testTheResultLiesOnTheChosenGrid(widget, ui, flairNode):
-    t1 = addHead("T1w", seed=8)
-    t1.SetSpacing(1.1, 1.1, 1.2)
-    ui.flairSelector.setCurrentNode(flairNode)
-    processEvents()
+def testTheResultLiesOnTheChosenGrid(widget, ui, flairNode, t1Node):
+    t1Node.SetSpacing(1.1, 1.1, 1.2)
+    choose(ui, flair=flairNode)
     assert not ui.referenceSelector.visible
-    ui.t1Selector.setCurrentNode(t1)
-    processEvents()
+    choose(ui, t1=t1Node)
     assert ui.referenceSelector.visible
     assert [ui.referenceSelector.itemText(n) for n in range(2)] == ["FLAIR (FLAIR)", "T1 (T1w)"]
     assert ui.referenceSelector.currentData == "flair"
@@ -112,19 +117,15 @@ def testTheResultLiesOnTheChosenGrid(widget, ui, flairNode):
     assert result is not None, ui.statusLabel.text
     np.testing.assert_allclose(result.probabilityMap.geometry.spacing, (1.1, 1.1, 1.2))
     assert result.probabilityMap.provenance["reference"] == "t1"
-    assert np.array_equal(shownMask(result, t1), result.lesions.mask())
-    ui.t1Selector.setCurrentNode(None)
-    processEvents()
+    assert np.array_equal(shownMask(result, t1Node), result.lesions.mask())
+    choose(ui, t1=None)
     assert widget.panel.inputs.reference() == "flair"
 
 
-def testAnotherPatientNeedsAYes(widget, ui, flairNode, questions):
-    t1 = addHead("T1w", seed=8)
+def testAnotherPatientNeedsAYes(widget, ui, flairNode, t1Node, questions):
     place(flairNode, "one", "1.2", "1")
-    place(t1, "two", "1.3", "2")
-    ui.flairSelector.setCurrentNode(flairNode)
-    ui.t1Selector.setCurrentNode(t1)
-    processEvents()
+    place(t1Node, "two", "1.3", "2")
+    choose(ui, flair=flairNode, t1=t1Node)
     warning = "T1w and FLAIR are of different patients (PatientID differs)."
     assert ui.inputsMessageLabel.text == f"Warning: {warning}"
     assert ui.segmentButton.enabled
@@ -138,13 +139,10 @@ def testAnotherPatientNeedsAYes(widget, ui, flairNode, questions):
     assert len(questions) == 2  # not again for the same choice
 
 
-def testAnotherExaminationIsSaidWithoutAQuestion(widget, ui, flairNode, questions):
-    t1 = addHead("T1w", seed=8)
+def testAnotherExaminationIsSaidWithoutAQuestion(widget, ui, flairNode, t1Node, questions):
     place(flairNode, "one", "1.2", "1")
-    place(t1, "one", "1.3", "2")
-    ui.flairSelector.setCurrentNode(flairNode)
-    ui.t1Selector.setCurrentNode(t1)
-    processEvents()
+    place(t1Node, "one", "1.3", "2")
+    choose(ui, flair=flairNode, t1=t1Node)
     assert "StudyInstanceUID" in ui.inputsMessageLabel.text and "FrameOfReferenceUID" in ui.inputsMessageLabel.text
     segmentAndWait(ui, widget)
     assert questions == []
@@ -154,8 +152,7 @@ def testAWrongContrastNeedsAYes(widget, ui, flairNode, questions, monkeypatch):
     from LesionSegmentationLib.scene import study_check
 
     monkeypatch.setattr(study_check, "looks_like", lambda array, geometry: "t1")
-    ui.flairSelector.setCurrentNode(flairNode)
-    processEvents()
+    choose(ui, flair=flairNode)
     warning = "The FLAIR volume FLAIR looks like a T1 image: check that the right one is chosen."
     assert warning in ui.inputsMessageLabel.text
     click(ui.segmentButton)
@@ -169,8 +166,7 @@ def testAMapOfManyLabelsIsRefused(widget, ui, scene):
     array[:] = (np.indices(array.shape) // 12 * np.array([25, 5, 1]).reshape(3, 1, 1, 1)).sum(0)
     assert np.unique(array).size > 30
     slicer.util.arrayFromVolumeModified(labels)
-    ui.flairSelector.setCurrentNode(labels)
-    processEvents()
+    choose(ui, flair=labels)
     assert not ui.segmentButton.enabled
     assert "aseg looks like a map of labelled structures, not an image" in ui.statusLabel.text
 
@@ -192,16 +188,14 @@ def testChannelsOfTheBundleGetSelectors(scene, threeChannels, module):
     widget = module.pythonWidget()
     widget.parent.show()
     ui = widget.panel.ui
-    ui.modelSelector.currentIndex = ui.modelSelector.findData("three")
-    processEvents()
+    chooseModel(ui, "three")
     assert ui.t1cSelector.visible and ui.ctSelector.visible and ui.t1Selector.visible
     assert not ui.flairSelector.visible and not ui.t2Selector.visible
     assert ui.t1cSelector.currentNode() is enhanced  # by its name
     assert ui.ctSelector.currentNode() is None
     assert ui.segmentButton.enabled
     assert "T1C" in ui.t1cSelector.toolTip or "voxels" in ui.t1cSelector.toolTip
-    ui.t1cSelector.setCurrentNode(None)
-    processEvents()
+    choose(ui, t1c=None)
     assert ui.statusLabel.text == "Choose the T1C volume to segment."
     ui.t1cSelector.setCurrentNode(enhanced)
     widget.exit()
@@ -209,20 +203,18 @@ def testChannelsOfTheBundleGetSelectors(scene, threeChannels, module):
     processEvents()
     assert ui.t1cSelector.currentNode() is enhanced
     assert list(widget.panel.inputs.nodes()) == ["t1c"]
-    ui.modelSelector.currentIndex = ui.modelSelector.findData("bright")
-    processEvents()
+    chooseModel(ui, "bright")
     assert not ui.t1cSelector.visible and ui.flairSelector.visible
 
 
 def testAClosedSceneEmptiesTheNewSelectorsToo(scene, threeChannels, module):
     ui = module.pythonWidget().panel.ui
-    ui.modelSelector.currentIndex = ui.modelSelector.findData("three")
-    ui.t1cSelector.setCurrentNode(addHead("any"))
+    chooseModel(ui, "three")
+    choose(ui, t1c=addHead("any"))
     scene.Clear(False)
     processEvents()
     assert ui.t1cSelector.currentNode() is None
-    ui.modelSelector.currentIndex = ui.modelSelector.findData("three")
-    processEvents()
+    chooseModel(ui, "three")
     assert ui.statusLabel.text == "Choose the T1C volume to segment."
 
 
@@ -237,24 +229,23 @@ class TestScripted:
         t1 = addHead("sag MPRAGE", seed=8)
         assert logic.guessVolumes() == {"flair": flairNode, "t1": t1}
 
-    def testFindings(self, logic, flairNode):
+    def testTheSameVolumeTwiceIsRefused(self, logic, flairNode):
         assert "is chosen as" in logic.checkStudy({"flair": flairNode, "t1": flairNode}).refusal
         with pytest.raises(ValueError, match="is chosen as FLAIR and as T1"):
             logic.process(flairNode, flairNode)
 
-    def testOtherChannelsAndReference(self, logic, flairNode, threeChannels, caplog):
-        t1 = addHead("T1w", seed=8)
-        move(t1, 3)
+    def testOtherChannelsAndReference(self, logic, flairNode, t1Node, threeChannels, caplog):
+        move(t1Node, 3)
         place(flairNode, "one")
-        place(t1, "two")
+        place(t1Node, "two")
         run = logic.process(
-            None, t1, otherNodes={"t1c": flairNode}, model="three", reference="t1", waitForCompletion=False
+            None, t1Node, otherNodes={"t1c": flairNode}, model="three", reference="t1", waitForCompletion=False
         )
-        assert run.referenceNode is t1
+        assert run.referenceNode is t1Node
         assert "of different patients" in caplog.text
         run.abandon()
         with pytest.raises(ValueError, match="Choose the T1C volume"):
-            logic.process(None, t1, model="three")
+            logic.process(None, t1Node, model="three")
 
     def testTheProvenanceNamesTheVolumes(self, logic, flairNode):
         result = logic.process(flairNode, model="bright")
@@ -264,10 +255,10 @@ class TestScripted:
         first = logic.process(flairNode, model="bright", waitForCompletion=False)
         second = logic.process(flairNode, model="bright", waitForCompletion=False)
 
-        def polled(run):
+        def ended(run):
             run.poll()
             return run.state != "running"
 
-        waitUntil(lambda: polled(second), "the second run")
-        waitUntil(lambda: polled(first), "the first run")
+        waitUntil(lambda: ended(second), "the second run")
+        waitUntil(lambda: ended(first), "the first run")
         assert (first.state, second.state) == ("done", "done")

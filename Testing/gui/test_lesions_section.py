@@ -226,6 +226,9 @@ def testANoteIsKeptWithEveryLetterAndKeysAreLettersThere(section, ui):
     assert section.table.current == lesion
     press(edit, "Return")
     assert table.focus
+    press(table, "T")
+    press(edit, "Escape")
+    assert table.focus and edit.text.lower() == "knurp t"
     press(table, "N")
     assert edit.text == ""
     press(table, "P")

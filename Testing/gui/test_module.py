@@ -1,5 +1,6 @@
 """The module file as Slicer sees it: metadata, self test, scripted use, reload, and the rules for the .ui."""
 
+import ast
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -12,6 +13,8 @@ from gui.panel_driving import shownMask
 from gui.synthetic_head import addHead
 
 UI_FILES = sorted((MODULE_FILE.parent / "Resources" / "UI").glob("*.ui"))
+LIBRARY = MODULE_FILE.parent / "LesionSegmentationLib"
+GUI_FILES = sorted([*LIBRARY.glob("gui/*.py"), *LIBRARY.glob("logic/*.py")])
 LAYOUT_ONLY = {"qMRMLWidget"}
 
 
@@ -24,6 +27,29 @@ def uiWidgets():
 def testEveryWidgetHasATooltip(element):
     tips = [p.findtext("string") for p in element.findall("property") if p.get("name") == "toolTip"]
     assert tips and tips[0].strip(), f"{element.get('name')} has no tooltip"
+
+
+def untranslated(file):
+    """What looks like a sentence in a file and is not given to ``_``, and what is given to it and is no plain text."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    fine, wrong = set(), []
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            fine.add(node.body[0].value)
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            if name in ("_", "translate"):
+                wrong += [ast.unparse(text) for text in node.args if not isinstance(text, ast.Constant)]
+            if name in ("_", "translate") or name.startswith("logging."):
+                fine.update(node.args)
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return wrong + [text.value for text in texts if text not in fine and " " in text.value.strip()]
+
+
+@pytest.mark.parametrize("file", GUI_FILES, ids=lambda file: file.name)
+def testEverySentenceOfThePanelCanBeTranslated(file):
+    engineStates = {"undecided (merged)"}
+    assert set(untranslated(file)) <= engineStates
 
 
 def testBoundParametersExist(module):

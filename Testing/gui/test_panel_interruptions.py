@@ -1,8 +1,12 @@
 """Cancel, bad input, and scenes that close at the wrong moment: one sentence, no traceback, no popup."""
 
+import shutil
+
+import numpy as np
 import pytest
 
-from gui.panel_driving import click, processEvents, segmentAndWait, waitUntil
+from bright_model import write_bright_model
+from gui.panel_driving import REST, click, processEvents, segmentAndWait, shownMask, waitUntil
 from gui.synthetic_head import addHead
 
 
@@ -16,6 +20,14 @@ def noPopups(monkeypatch):
 
     monkeypatch.setattr(qt.QMessageBox, "exec", refuse, raising=False)
     monkeypatch.setattr(qt.QMessageBox, "show", refuse, raising=False)
+
+
+@pytest.fixture
+def slowModel(models):
+    """A model of many small patches: there is time to cancel it."""
+    write_bright_model(models / "slow", plan={"spacing_mm": [1, 1, 1], "spacing_tolerance": 0.15, "tile": [8, 8, 8]})
+    yield "slow"
+    shutil.rmtree(models / "slow")
 
 
 def isOneSentence(text):
@@ -73,6 +85,26 @@ def testCancelStopsAndLeavesNothing(widget, ui, scene, flairNode, noPopups):
     assert ui.segmentButton.enabled
     segmentAndWait(ui, widget)  # and it can be pressed again
     assert widget.panel.operatingPoint.result is not None
+
+
+def testACancelledRunLeavesTheResultAsItWas(segmented, ui, result, flairNode, slowModel, noPopups):
+    click(ui.sensitiveButton)
+    processEvents(REST)
+    before = shownMask(result, flairNode)
+    segmented.panel.models.fillModels()
+    ui.modelSelector.currentIndex = ui.modelSelector.findData(slowModel)
+    ui.flairSelector.setCurrentNode(addHead("another", seed=9))
+    processEvents()
+    click(ui.segmentButton)
+    assert not result.segmentationNode.GetDisplayVisibility()  # it would lie over the image of another patient
+    assert not ui.balanceSlider.enabled
+    click(ui.segmentButton)
+    waitUntil(lambda: not segmented.panel.running, "the run to stop")
+    assert ui.statusLabel.text == "Stopped; nothing was changed."
+    assert segmented.panel.operatingPoint.result is segmented.panel.lesions.result is result
+    assert result.segmentationNode.GetDisplayVisibility() and ui.balanceSlider.enabled
+    assert ui.lesionCountLabel.text == str(len(result.lesions))
+    assert np.array_equal(shownMask(result, flairNode), before)
 
 
 def testClosingTheSceneDuringARun(widget, ui, scene, flairNode, noPopups):

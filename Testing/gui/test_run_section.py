@@ -73,7 +73,7 @@ def testTheDevicesFallbackIsSaid(widget, ui, flairNode, monkeypatch):
     """What the worker says about the GPU's memory stands below the status line, and stays there."""
     ui.flairSelector.setCurrentNode(flairNode)
     click(ui.segmentButton)
-    run = widget.panel.run._run
+    run = widget.panel.run._follower.run
     run._handle({"event": "log", "message": "The GPU has too little memory even for small tiles; the CPU takes over."})
     waitUntil(lambda: not widget.panel.running, "the run to end")
     assert "the CPU takes over" in ui.runNotesLabel.text

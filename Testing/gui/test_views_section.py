@@ -7,6 +7,7 @@ import slicer.util
 
 from gui.panel_driving import click, press, processEvents, segmentAndWait
 from gui.screenshots import save, windowWithViews
+from gui.synthetic_head import addHead
 from gui.test_screenshots import SCREENSHOTS, pixels
 from LesionSegmentationLib.scene.overlay_look import overlayLook
 
@@ -111,6 +112,19 @@ def testSceneCloseLeavesTheReadingLayout(section, widget):
     processEvents()
     assert section.result is None and not section.logic.readingViews().isUp
     assert not redNodes()[0].GetRulerType()
+
+
+def testTheNextStudyIsReadInTheReadingLayoutToo(section, widget, ui):
+    click(section.ui.readingButton)
+    slicer.mrmlScene.Clear(False)
+    processEvents()
+    following = addHead("FLAIR of the next patient", seed=9)
+    ui.flairSelector.setCurrentNode(following)
+    segmentAndWait(ui, widget)
+    assert section.logic.readingViews().isUp and redNodes()[1].GetBackgroundVolumeID() == following.GetID()
+    click(section.ui.leaveReadingButton)
+    segmentAndWait(ui, widget)
+    assert section.result is not None and not section.logic.readingViews().isUp
 
 
 def testRemovedResultIsSaid(section, ui):

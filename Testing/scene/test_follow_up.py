@@ -112,10 +112,11 @@ class FollowUpResultTest(FollowUpCase):
         self.assertTrue(np.array_equal(self.segment(result, "new"), result.followUp.labels == 1))
 
     def test_survivesARemovedSegment(self):
-        result = self.result()
-        result.segmentationNode.GetSegmentation().RemoveSegment("new")
-        result.show(0.5, 0.5)
-        self.assertGreater(self.segment(result, "new").sum(), 0)
+        for name in ("new", "shrunk"):
+            result = self.result()
+            result.segmentationNode.GetSegmentation().RemoveSegment(name)
+            result.show(0.5, 0.5)
+            self.assertGreater(self.segment(result, "new").sum(), 0)
 
     def test_isGoneWithTheScene(self):
         result = self.result()

@@ -118,7 +118,8 @@ class TrueFiguresTest(ReferenceTestCase):
         doubled = TRUTH.repeat(2, 0).repeat(2, 1).repeat(2, 2)
         comparison = result.compareWith(self.addLabelMap(doubled, fine))
         self.assertEqual(
-            comparison.note, "truth has another grid than the result: every voxel takes what is nearest to it."
+            comparison.note,
+            "truth has another grid than the image of FLAIR lesions: every voxel takes what is nearest to it.",
         )
         self.assertTrueFigures(result)
 

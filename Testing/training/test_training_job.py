@@ -16,6 +16,7 @@ from LesionSegmentationLib.engine.training_settings import (
     LOSSES,
     TrainingSettings,
     fit_options,
+    missing_start,
     preset_text,
     presets,
     table_channels,
@@ -174,6 +175,16 @@ def test_every_preset_says_what_it_is():
     assert not any("prepare" in name or "about" in name for name in presets())
     for path in presets().values():
         assert len(preset_text(path)) > 20 and "\n" not in preset_text(path)
+
+
+def test_a_preset_that_begins_with_a_run_says_when_that_is_not_there(tmp_path):
+    assert missing_start(presets()["ms-flair-fit"]) == "trunk-run/last.ckpt"
+    assert missing_start(presets()["tutorial-fit"]) == ""
+    preset = tmp_path / "fit.yaml"
+    preset.write_text(f"model:\n  start_from: {tmp_path / 'last.ckpt'}\n")
+    assert missing_start(preset) == str(tmp_path / "last.ckpt")
+    (tmp_path / "last.ckpt").write_text("")
+    assert missing_start(preset) == ""
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
+from .csv_table import write_table
 from .follow_up import FollowUp
 from .rigid_transform import moved_points
 
@@ -60,7 +60,4 @@ def change_rows(follow_up: FollowUp) -> list[dict]:
 
 def write_changes(path: Path, follow_up: FollowUp) -> None:
     """Write :func:`change_rows` to ``path``; without any lesion the header stands alone."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, COLUMNS)
-        table.writeheader()
-        table.writerows(change_rows(follow_up))
+    write_table(path, COLUMNS, change_rows(follow_up))

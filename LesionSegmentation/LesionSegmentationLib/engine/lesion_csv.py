@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
+from .csv_table import write_table
 from .lesions import Lesion, Lesions
 
 COLUMNS = (
@@ -32,10 +32,7 @@ def lesion_rows(lesions: Lesions) -> list[dict]:
 
 def write_lesions(path: Path, lesions: Lesions) -> None:
     """Write :func:`lesion_rows` to ``path``; without any lesion the header stands alone."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, COLUMNS)
-        table.writeheader()
-        table.writerows(lesion_rows(lesions))
+    write_table(path, COLUMNS, lesion_rows(lesions))
 
 
 def _cells(lesion: Lesion) -> tuple:

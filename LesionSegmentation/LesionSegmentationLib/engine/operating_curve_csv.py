@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
+from .csv_table import write_table
 from .operating_curve import OperatingCurve
 
 # log2(beta / alpha) from -6 to 6; the middle row is alpha = beta.
@@ -47,14 +47,9 @@ def curve_rows(curve: OperatingCurve, withheld: bool = False) -> list[dict]:
 
 def write_curve(path: Path, curve: OperatingCurve, withheld: bool = False) -> None:
     """Write :func:`curve_rows` to ``path``; figures that are undefined or withheld are empty cells."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, COLUMNS)
-        table.writeheader()
-        for row in curve_rows(curve, withheld):
-            table.writerow({name: _cell(value) for name, value in row.items()})
+    rows = ({name: _cell(value) for name, value in row.items()} for row in curve_rows(curve, withheld))
+    write_table(path, COLUMNS, rows)
 
 
-def _cell(value: float | int | None) -> str | int:
-    if value is None or isinstance(value, int):
-        return "" if value is None else value
-    return f"{value:.9g}"
+def _cell(value: float | int | None) -> str | int | None:
+    return value if value is None or isinstance(value, int) else f"{value:.9g}"

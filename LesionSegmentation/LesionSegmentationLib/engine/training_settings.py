@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,15 @@ def preset_text(path: Path) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     count = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return " ".join(line.lstrip("# ") for line in lines[:count])
+
+
+def missing_start(path: Path) -> str:
+    """Return the checkpoint that a preset begins with, where it is not there; "" for one that can begin.
+
+    A relative one is looked for where the fit looks for it, in the working directory.
+    """
+    found = re.search(r"^  start_from: *(\S.*?) *$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return "" if found is None or Path(found[1]).is_file() else found[1]
 
 
 def table_channels(table: Path) -> list[str]:

@@ -1,7 +1,5 @@
 """The section of the panel that compares two studies of one patient."""
 
-import logging
-
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -9,13 +7,13 @@ from slicer.i18n import tr as _
 from ..engine.errors import InputError
 from ..engine.lesion_changes import ChangeLimit
 from ..scene.change_classes import COLOURS
-from . import panel_text
+from ..scene.worker_run import DONE
 from .balance import weights
 from .follow_up_text import STAGE_STARTS, changeText, lesionsText, summaryText
 from .installation import ensureInstalled
+from .run_follower import RunFollower
 from .section import loadSection
 
-POLL_INTERVAL_MS = 50
 REST_MS = 300  # matching the lesions of two heads anew takes some tenths of a second: done when the hand rests
 
 
@@ -33,20 +31,17 @@ class FollowUpSection:
         self.result = None
         self._parameterNode = None
         self._guiTag = None
-        self._run = None
-        self._stopping = False
         self._filling = False
         self._compared = None  # the segmentation nodes of the comparison
         self._shown = None  # the setting on the screen
         self._changes = {}  # by number
-        self._pollTimer = qt.QTimer()
-        self._pollTimer.setInterval(POLL_INTERVAL_MS)
-        self._pollTimer.timeout.connect(self._onPoll)
+        self._follower = RunFollower(
+            ui.compareButton, ui.followUpProgressBar, self._say, self._begin, self._onEnded, self._refresh, STAGE_STARTS
+        )
         self._restTimer = qt.QTimer()
         self._restTimer.setSingleShot(True)
         self._restTimer.setInterval(REST_MS)
         self._restTimer.timeout.connect(self._update)
-        ui.compareButton.clicked.connect(self._onCompareClicked)
         ui.sideBySideButton.clicked.connect(self._onSideBySideClicked)
         ui.changesTable.itemSelectionChanged.connect(self._onRowChosen)
         ui.changesTable.cellClicked.connect(self._onRowChosen)  # a row that is chosen already
@@ -57,7 +52,7 @@ class FollowUpSection:
 
     @property
     def running(self):
-        return self._run is not None
+        return self._follower.running
 
     def setParameterNode(self, parameterNode):
         """Follow a parameter node, or none (None) while the scene is closing or the module is left."""
@@ -80,57 +75,23 @@ class FollowUpSection:
 
     def abandon(self):
         """Stop a run and forget the result: the scene they belong to is going away."""
-        self._pollTimer.stop()
-        if self._run is not None:
-            self._run.abandon()
-            self._run = None
+        self._follower.abandon()
         self._forget()
         self._refresh()
 
-    def _onCompareClicked(self):
-        if self.running:
-            self._stopping = True
-            self._run.cancel()
-            self._say(_("Stopping ..."))
-        elif self._parameterNode is not None:
-            self._start()
-        self._refresh()
-
-    def _start(self):
+    def _begin(self):
         problem = ensureInstalled(self._requirementsPath)
         if problem:
             self._say(problem)
-            return
+            return None
         self._compared = self._chosen()
-        try:
-            self._run = self.logic.followUp(*self._compared, waitForCompletion=False)
-        except (InputError, OSError) as error:
-            self._say(str(error))
-            return
-        self._stopping = False
+        run = self.logic.followUp(*self._compared, waitForCompletion=False)
         self._forget()
-        self._showProgress()
-        self._pollTimer.start()
+        return run
 
-    def _onPoll(self):
-        run = self._run
-        if run is None:
-            self._pollTimer.stop()
-            return
-        run.poll()
-        if run.state == "running":
-            self._showProgress()
-            return
-        self._pollTimer.stop()
-        self._run = None
-        if run.state == "done":
+    def _onEnded(self, run):
+        if run.state == DONE:
             self._showResult(run)
-        elif run.state == "cancelled":
-            self._say(_("Stopped; nothing was changed."))
-        else:
-            self._say(run.error)
-            level = logging.ERROR if run.errorIsInternal else logging.INFO
-            logging.log(level, "Lesion segmentation: %s", run.logText)
         self._refresh()
 
     def _showResult(self, run):
@@ -217,21 +178,10 @@ class FollowUpSection:
         self.ui.followUpWarningLabel.visible = False
         self._say("")
 
-    def _showProgress(self):
-        self.ui.followUpProgressBar.value = panel_text.progressPercent(
-            self._run.stage, self._run.fraction, STAGE_STARTS
-        )
-        if not self._stopping:
-            self._say(panel_text.progressText(self._run.stage, self._run.secondsLeft))
-
     def _refresh(self):
         """Bring buttons, progress bar and selectors to what can be done now."""
-        running, missing = self.running, "" if self.running else self._missing()
-        self.ui.compareButton.text = _("Cancel") if running else _("Compare")
-        self.ui.compareButton.enabled = not missing and not (running and self._stopping)
-        self.ui.compareButton.toolTip = missing or (_("Stop the run.") if running else _("Compare the two studies."))
-        self.ui.followUpProgressBar.visible = running
-        self.ui.earlierSelector.enabled = self.ui.laterSelector.enabled = not running
+        self._follower.refresh(_("Compare"), _("Compare the two studies."), self._missing())
+        self.ui.earlierSelector.enabled = self.ui.laterSelector.enabled = not self.running
         self.ui.changesTable.visible = self.result is not None
         self.ui.sideBySideButton.visible = self.result is not None
 

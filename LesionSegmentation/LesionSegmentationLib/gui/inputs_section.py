@@ -108,6 +108,7 @@ class InputsSection:
         selector.showChildNodeTypes = False
         selector.noneEnabled = True
         selector.addEnabled = selector.removeEnabled = False
+        selector.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)  # as the others: no name widens the panel
         selector.setMRMLScene(slicer.mrmlScene)
         selector.setCurrentNode(self._node(channel))
         label.toolTip = selector.toolTip = self._tips[channel] = tip

@@ -90,7 +90,7 @@ class LesionTableView:
         metrics = self.table.fontMetrics()
         for column, sample in enumerate((_("rejected"), "000", "00.000", "00.0", "0.00", "0.00", _("middle"), "0.00")):
             width = max(metrics.boundingRect(text).width() for text in (sample, titles[column]))
-            self.table.setColumnWidth(column, width + 12)
+            self.table.setColumnWidth(column, width + 8)
         header.setSortIndicatorShown(True)
         self._showSorting()
         header.sectionClicked.connect(self._onTitleClicked)

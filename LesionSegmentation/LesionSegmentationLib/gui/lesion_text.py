@@ -36,7 +36,7 @@ def summaryText(lesions, expected=True):
     if expected and dice is not None:
         text += " " + _("Expected of what is shown: Dice {dice:.2f}, F2 {f2:.2f}.").format(dice=dice, f2=f2)
     if lesions.smaller:
-        text += " " + _("{count} more are smaller than the smallest size and not shown.").format(count=lesions.smaller)
+        text += " " + _("Smaller than the smallest size, so not shown: {count}.").format(count=lesions.smaller)
     return text
 
 

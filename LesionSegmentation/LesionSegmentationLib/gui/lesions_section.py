@@ -9,7 +9,7 @@ from ..scene.lesion_views import LesionMark
 from ..scene.segmentation import ROLE, SEGMENTATION_ROLE
 from . import lesion_text
 from .lesion_table_view import LesionTableView
-from .section import loadSection
+from .section import keepLines, loadSection
 
 ADVANCE_SETTING = "LesionSegmentation/AdvanceAfterDecision"  # a habit of the person at this computer
 BLINK_MS, BLINKS = 170, 3
@@ -33,6 +33,7 @@ class LesionsSection:
         widget = loadSection(place, resourcePath("UI/LesionsSection.ui"))
         self.widget, self.ui = widget, slicer.util.childWidgetVariables(widget)
         self.ui.resultSelector.addAttribute("vtkMRMLSegmentationNode", ROLE, SEGMENTATION_ROLE)
+        keepLines(self.ui.summaryLabel, 2)  # nor must the list, while the slider moves
         self.mark = LesionMark(slicer.mrmlScene)
         self.table = LesionTableView(self.ui.lesionTable, self._onChosen)
         self._blinkTimer = qt.QTimer()
@@ -54,6 +55,7 @@ class LesionsSection:
             button.clicked.connect(slot)
             self._addKey(key, slot)
         self._addKey("T", self._onEditNote)
+        self._addKey("Esc", self._focusTable)
         ui.noteEdit.textEdited.connect(self._onNoteEdited)
         ui.noteEdit.returnPressed.connect(self._focusTable)
         ui.advanceCheckBox.toggled.connect(self._onAdvanceToggled)

@@ -82,6 +82,10 @@ class ModelSection:
         ui.removeModelButton.enabled = self._enabled and model is not None and model.removable
         ui.findDevicesButton.enabled = self._enabled and not self._findTimer.isActive()
 
+    def close(self):
+        """Look for devices no more: the panel goes away."""
+        self._findTimer.stop()
+
     def fillModels(self, chosen=None):
         """List the installed models anew and choose the one called ``chosen``, or keep the choice."""
         selector = self.ui.modelSelector

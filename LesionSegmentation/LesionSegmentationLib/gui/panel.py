@@ -5,6 +5,7 @@ from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
 from ..scene.segmentation import ROLE
+from ..scene.worker_run import DONE
 from .balance import balanceOf
 from .follow_up_section import FollowUpSection
 from .inputs_section import InputsSection
@@ -12,6 +13,7 @@ from .lesions_section import LesionsSection
 from .model_section import ModelSection
 from .run_section import RunSection, confirmed
 from .section import loadSection
+from .tab_order import orderTabs
 from .train_section import TrainSection
 from .tune_section import TuneSection
 from .views_section import ViewsSection
@@ -31,13 +33,14 @@ class Panel:
         self._parameterNode = None
         self._guiTag = None
         self._worked = None  # the segmentation node last worked on, or tried to
+        self._interrupted = None  # the LesionResult that was worked on before the run under way
         self._confirmedKey = None  # the choice of volumes that was confirmed in spite of its warnings
         inputs = loadSection(ui.studyButton, resourcePath("UI/InputsSection.ui"), ui)
         loadSection(ui.modelButton, resourcePath("UI/ModelSection.ui"), ui)
         loadSection(ui.runPlace, resourcePath("UI/RunSection.ui"), ui)
         self.inputs = InputsSection(inputs, ui, logic, self._refresh)
         self.models = ModelSection(ui, logic, self._refresh)
-        self.run = RunSection(ui, logic, self._start, self._showResult, self._refresh, resourcePath("requirements.txt"))
+        self.run = RunSection(ui, logic, self._start, self._onRunEnded, self._refresh, resourcePath("requirements.txt"))
         self.lesions = LesionsSection(ui.lesionsButton, logic, resourcePath, self.run.say)
         self.operatingPoint = TuneSection(ui, logic, resourcePath, self.run.say, self.lesions)
         self.views = ViewsSection(ui.viewsButton, logic, resourcePath, self.run.say, ui.viewsButton.parentWidget())
@@ -45,6 +48,8 @@ class Panel:
         loadSection(ui.trainPlace, resourcePath("UI/TrainSection.ui"), ui)
         self.train = TrainSection(ui, logic, self.inputs, self._onModelMade)
         ui.trainPlace.collapsed = True
+        shown = (ui.studyButton, ui.modelButton, ui.runPlace, ui.operatingPointButton, ui.lesionsButton, ui.viewsButton)
+        orderTabs((*shown, ui.followUpButton, ui.trainPlace))
         self._refresh()
 
     def setParameterNode(self, parameterNode):
@@ -73,7 +78,7 @@ class Panel:
         """Stop a run and forget the result: the scene they belong to is going away."""
         self.run.abandon()
         self.followUp.abandon()
-        self._worked = self._confirmedKey = None
+        self._worked = self._interrupted = self._confirmedKey = None
         self.views.leave()
         self._setResult(None)
         self._refresh()
@@ -81,6 +86,7 @@ class Panel:
     def close(self):
         """End what runs in processes of its own: the application ends."""
         self.abandon()
+        self.models.close()
         self.train.close()
 
     @property
@@ -97,30 +103,49 @@ class Panel:
         run = self.logic.startRun(
             self.inputs.nodes(), self._parameterNode.model, self.models.device, self.inputs.reference()
         )
+        self._interrupted = result = self.operatingPoint.result
+        if result is not None and result.referenceNode is not run.referenceNode:
+            result.segmentationNode.SetDisplayVisibility(False)  # its lesions are not those of the image shown now
         self._setResult(None)
         self._showVolume(run.referenceNode)
         return run
 
-    def _showResult(self, run):
+    def _onRunEnded(self, run):
+        if run.state != DONE:
+            self._putBack()
+            return
         self.models.keepDevices(run.devices)
         if run.referenceNode.GetScene() is None:
+            self._putBack()
             self.run.say(_("The volume was removed during the run, so there is nothing to show the result on."))
             return
         try:
             result = self.logic.resultOf(run)
         except InputError as error:
+            self._putBack()
             self.run.say(str(error))
             return
         self._workOn(result)
         self._parameterNode.segmentation = result.segmentationNode
         self.lesions.takeKeyboard()
 
+    def _putBack(self):
+        """Work on what was worked on before a run that came to nothing, unless another result was chosen meanwhile."""
+        result, self._interrupted = self._interrupted, None
+        if result is None or not result.inScene or result.segmentationNode is not self._parameterNode.segmentation:
+            self._followSegmentation()
+            return
+        if result.referenceNode is not None:
+            self._showVolume(result.referenceNode)
+        result.segmentationNode.SetDisplayVisibility(True)
+        self._workOn(result)
+
     def _workOn(self, result):
         """Make ``result`` the one that the slider and the list work on."""
         for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
             if node.GetAttribute(ROLE) and node is not result.segmentationNode:
                 node.SetDisplayVisibility(False)  # it may hold hand edits: hidden, never overwritten
-        self._worked = result.segmentationNode
+        self._worked, self._interrupted = result.segmentationNode, None
         self._setResult(result)
 
     def _setResult(self, result):

@@ -1,47 +1,41 @@
 """Run: one button that starts and cancels, progress, what came of it in a sentence, and the log one click away."""
 
-import logging
-
-import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..engine.errors import InputError
-from . import panel_text
+from ..scene.worker_run import DONE
 from .installation import ensureInstalled, packageProblem
-
-POLL_INTERVAL_MS = 50
+from .panel_text import doneText
+from .run_follower import RunFollower
+from .section import keepLines
 
 
 class RunSection:
     """Follows one run of the model.
 
     ``ui``: the children of RunSection.ui by name, among others; ``logic``: LesionSegmentationLogic; ``start()`` begins
-    a SegmentationRun and returns it; ``finished(run)`` is called with one that is done; ``changed()`` when the panel's
-    other sections should look at :attr:`running` again. ``requirementsPath``: the packages to offer for installation.
+    a SegmentationRun and returns it; ``ended(run)`` is called with each that ended by itself; ``changed()`` when the
+    panel's other sections should look at :attr:`running` again. ``requirementsPath``: the packages to offer for
+    installation.
     """
 
-    def __init__(self, ui, logic, start, finished, changed, requirementsPath):
+    def __init__(self, ui, logic, start, ended, changed, requirementsPath):
         self.ui = ui
         self._logic = logic
-        self._start, self._finished, self._changed = start, finished, changed
+        self._start, self._ended, self._changed = start, ended, changed
         self._requirementsPath = requirementsPath
-        self._run = None
-        self._stopping = False
+        self._follower = RunFollower(ui.segmentButton, ui.progressBar, self.say, self._begin, self._onEnded, changed)
         self._saidMissing = False
         self._torchBroken = False
         self._packageProblem = packageProblem()
-        self._pollTimer = qt.QTimer()
-        self._pollTimer.setInterval(POLL_INTERVAL_MS)
-        self._pollTimer.timeout.connect(self._onPoll)
-        ui.segmentButton.clicked.connect(self._onSegmentClicked)
+        keepLines(ui.statusLabel, 2)  # the slider below it must not move away under the hand
         ui.installPackagesButton.clicked.connect(self._onInstallClicked)
         ui.logButton.connect("toggled(bool)", self._onLogToggled)
 
     @property
     def running(self):
         """Whether a run is under way."""
-        return self._run is not None
+        return self._follower.running
 
     def say(self, sentence):
         """Show a sentence in the status line."""
@@ -49,10 +43,7 @@ class RunSection:
 
     def abandon(self):
         """Stop a run and forget it: the scene it belongs to is going away."""
-        self._pollTimer.stop()
-        if self._run is not None:
-            self._run.abandon()
-            self._run = None
+        self._follower.abandon()
         self._showNotes([])
         self.say("")
 
@@ -64,10 +55,7 @@ class RunSection:
         running = self.running
         missing = "" if running else self._packageProblem or missing
         ui = self.ui
-        ui.segmentButton.text = _("Cancel") if running else _("Segment")
-        ui.segmentButton.enabled = not missing and not (running and self._stopping)
-        ui.segmentButton.toolTip = missing or (_("Stop the run.") if running else _("Mark the lesions."))
-        ui.progressBar.visible = running
+        self._follower.refresh(_("Segment"), _("Mark the lesions."), missing)
         ui.installPackagesButton.visible = not running and bool(self._packageProblem)
         ui.installPackagesButton.text = _("Repair PyTorch...") if self._torchBroken else _("Install PyTorch...")
         saying = bool(missing) and not hasResult
@@ -77,58 +65,23 @@ class RunSection:
             self.say("")
         self._saidMissing = saying
 
-    def _onSegmentClicked(self):
-        if self.running:
-            self._stopping = True
-            self._run.cancel()
-            self.say(_("Stopping ..."))
-            self._changed()
-            return
-        try:
-            self._run = self._start()
-        except (InputError, OSError) as error:  # unusable input, or no room for the files handed to the worker
-            self.say(str(error))
-            return
-        if self._run is None:
-            return
-        self._stopping = False
-        self._showNotes([])
-        self._showProgress()
-        self._pollTimer.start()
-        self._changed()
+    def _begin(self):
+        run = self._start()
+        if run is not None:
+            self._showNotes([])
+        return run
 
-    def _onPoll(self):
-        run = self._run
-        if run is None:
-            self._pollTimer.stop()
-            return
-        run.poll()
-        if run.state == "running":
-            self._showProgress()
-            return
-        self._pollTimer.stop()
-        self._run = None
+    def _onEnded(self, run):
         self._showLog(run)
-        if run.state == "done":
-            self.say(panel_text.doneText(run.seconds, run.device))
-            self._showNotes(run.log)
-            self._changed()
-            self._finished(run)
-        elif run.state == "cancelled":
-            self._changed()
-            self.say(_("Stopped; nothing was changed."))
-        else:
-            self._lookAtFailure(run)
-
-    def _lookAtFailure(self, run):
         if run.couldNotStart:
             # The worker imports torch before anything else: what keeps it from starting is nearly always torch.
             self._torchBroken = True
             self._packageProblem = run.error
+        if run.state == DONE:
+            self.say(doneText(run.seconds, run.device))
+            self._showNotes(run.log)
         self._changed()
-        self.say(run.error)
-        level = logging.ERROR if run.errorIsInternal else logging.INFO
-        logging.log(level, "Lesion segmentation: %s", run.logText)
+        self._ended(run)
 
     def _onInstallClicked(self):
         problem = ensureInstalled(self._requirementsPath, repair=self._torchBroken)
@@ -148,12 +101,6 @@ class RunSection:
     def _showNotes(self, notes):
         self.ui.runNotesLabel.text = "\n".join(notes)
         self.ui.runNotesLabel.visible = bool(notes)
-
-    def _showProgress(self):
-        run = self._run
-        self.ui.progressBar.value = panel_text.progressPercent(run.stage, run.fraction)
-        if not self._stopping:
-            self.say(panel_text.progressText(run.stage, run.secondsLeft, run.patch))
 
 
 def confirmed(sentences):

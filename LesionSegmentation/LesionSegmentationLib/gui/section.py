@@ -1,4 +1,4 @@
-"""Putting a section's own .ui file into its place in the panel."""
+"""Putting a section's own .ui file into its place in the panel, and keeping things in their places."""
 
 import slicer
 
@@ -15,3 +15,8 @@ def loadSection(place, path, ui=None):
         for name, child in vars(slicer.util.childWidgetVariables(widget)).items():
             setattr(ui, name, child)
     return widget
+
+
+def keepLines(label, count):
+    """Keep room for ``count`` lines of text, so that nothing below moves while the text takes one of them or all."""
+    label.minimumHeight = count * label.fontMetrics().lineSpacing()

@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
 from ..engine.networks import known_networks
-from ..engine.training_settings import LOSSES, WEIGHTED_LOSSES, TrainingSettings, preset_text, presets
+from ..engine.training_settings import LOSSES, WEIGHTED_LOSSES, TrainingSettings, missing_start, preset_text, presets
 from ..scene.training_case import SPLITS
 from ..scene.training_curve import TrainingCurve
 
@@ -101,11 +101,12 @@ class TrainSection:
 
     def _fillChoices(self):
         ui = self.ui
-        found = presets()
-        for name, path in found.items():
+        for name, path in presets().items():
+            if missing_start(path):
+                continue  # it goes on from a run of its maker, and a table of cases does not make that
             ui.presetSelector.addItem(name, str(path))
             ui.presetSelector.setItemData(ui.presetSelector.count - 1, preset_text(path), qt.Qt.ToolTipRole)
-        ui.presetSelector.currentIndex = max(0, list(found).index(FIRST_PRESET) if FIRST_PRESET in found else 0)
+        ui.presetSelector.currentIndex = max(0, ui.presetSelector.findText(FIRST_PRESET))
         for selector, names in ((ui.lossSelector, LOSSES), (ui.networkSelector, known_networks())):
             selector.addItem(_("as in the preset"), "")
             for name in names:

@@ -23,6 +23,7 @@ class ViewsSection:
         self.result = None
         self._observed = self._tag = None
         self._filling = False
+        self._reading = False  # whether the user reads in the reading layout: then every result is shown in it
         ui.readingButton.clicked.connect(self._onReading)
         ui.leaveReadingButton.clicked.connect(self._onLeave)
         ui.opacitySlider.valueChanged.connect(self._onOpacity)
@@ -37,10 +38,10 @@ class ViewsSection:
         self.setResult(None)
 
     def setResult(self, result):
-        """Work on the views of a LesionResult, None for none; the reading layout, where it is up, shows it."""
+        """Work on the views of a LesionResult, None for none; the reading layout, where one reads in it, shows it."""
         self._observe(None if result is None else result.segmentationNode.GetDisplayNode())
         self.result = result
-        if result is not None and self.logic.readingViews().isUp:
+        if result is not None and (self._reading or self.logic.readingViews().isUp):
             self._onReading()
         self.refresh()
 
@@ -82,12 +83,14 @@ class ViewsSection:
     def _onReading(self):
         try:
             self.logic.showReadingLayout(self.result)
+            self._reading = True
         except InputError as error:
             self._say(str(error))
         self.ui.linkCheckBox.checked = True
         self.refresh()
 
     def _onLeave(self):
+        self._reading = False
         self.leave()
 
     def _onOpacity(self, value):

@@ -2,14 +2,14 @@
 
 import math
 
-import slicer
 import vtk
 
 from ..engine.change_table import COLUMNS, change_rows
 from ..engine.lesion_changes import CLASSES
 from .change_classes import COLOURS
+from .class_segments import addClassSegments, sharedLabelmap
 from .follow_up_run import CHANGES_ATTRIBUTE
-from .segmentation import FILL_OPACITY, LABELMAP, OUTLINE_OPACITY, referenceGrid
+from .segmentation import FILL_OPACITY, OUTLINE_OPACITY, referenceGrid
 from .terminology import LESION
 
 _TEXTS = ("change", "grouping")
@@ -20,23 +20,15 @@ _UNITS = {"ml": "mL", "mm": "mm", "percent": "%"}  # by the last word of the col
 def createChangeSegmentation(scene, volumeNode, name):
     """Add a segmentation on the grid of ``volumeNode`` with an empty segment a class, whose ID is the class; hidden.
 
-    The segments share one labelmap, with the values 1 to 5 in the order of CLASSES, as no voxel is in two of them.
+    Their values in the labelmap that they share are 1 to 5, in the order of CLASSES.
     """
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     node.SetAttribute(CHANGES_ATTRIBUTE, "1")
     node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-    labelmap = slicer.vtkOrientedImageData()
-    labelmap.DeepCopy(referenceGrid(node))
-    labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    labelmap.GetPointData().GetScalars().Fill(0)
-    for value, change in enumerate(CLASSES, start=1):
-        segment = slicer.vtkSegment()
-        segment.SetName(change.capitalize())
-        segment.SetColor(*COLOURS[change])
+    addClassSegments(node, referenceGrid(node), {name: (name.capitalize(), COLOURS[name]) for name in CLASSES})
+    for name in CLASSES:
+        segment = node.GetSegmentation().GetSegment(name)
         segment.SetTag(segment.GetTerminologyEntryTagName(), LESION)
-        segment.AddRepresentation(LABELMAP, labelmap)
-        segment.SetLabelValue(value)
-        node.GetSegmentation().AddSegment(segment, change)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetOpacity2DFill(FILL_OPACITY)
@@ -46,9 +38,8 @@ def createChangeSegmentation(scene, volumeNode, name):
 
 
 def labelmapOf(segmentationNode):
-    """Return the labelmap that the segments share, or None where somebody took the first segment away."""
-    segment = segmentationNode.GetSegmentation().GetSegment(CLASSES[0])
-    return None if segment is None else segment.GetRepresentation(LABELMAP)
+    """Return the labelmap that the segments share, or None where somebody took one away or gave it another."""
+    return sharedLabelmap(segmentationNode, CLASSES)
 
 
 def createChangeTable(scene, name):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import slicer
-import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
-from .segmentation import LABELMAP, placeBeside, referenceGrid
+from .class_segments import addClassSegments, sharedLabelmap
+from .segmentation import placeBeside, referenceGrid
 
 ATTRIBUTE = "LesionSegmentation.Disagreement"  # of the segmentation node that shows it
 HIT, MISSED, EXTRA = "Hit", "Missed", "Extra"  # IDs and names of the segments; their values are 1, 2, 3
@@ -61,15 +61,14 @@ class DisagreementColours:
             self.release()
             self.segmentationNode = _createNode(self._result.segmentationNode)
             self._drawAsOutline()
-        return self.segmentationNode.GetSegmentation().GetSegment(HIT).GetRepresentation(LABELMAP)
+        return sharedLabelmap(self.segmentationNode, COLOURS)
 
     def _isWhole(self):
         node = self.segmentationNode
         if node is None or node.GetScene() is None:
             return False
-        segments = [node.GetSegmentation().GetSegment(name) for name in COLOURS]
-        images = {None if segment is None else segment.GetRepresentation(LABELMAP) for segment in segments}
-        return len(images) == 1 and None not in images and images.pop().GetDimensions() == self._shape
+        labelmap = sharedLabelmap(node, COLOURS)
+        return labelmap is not None and labelmap.GetDimensions() == self._shape
 
     def _drawAsOutline(self):
         display = self._result.segmentationNode.GetDisplayNode()
@@ -99,16 +98,7 @@ def _createNode(resultNode):
     node.SetSaveWithScene(False)
     scene.AddNode(node)
     node.SetAndObserveTransformNodeID(resultNode.GetTransformNodeID())
-    labelmap = referenceGrid(resultNode)
-    labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    labelmap.GetPointData().GetScalars().Fill(0)
-    for value, (name, colour) in enumerate(COLOURS.items(), start=1):
-        segment = slicer.vtkSegment()
-        segment.SetName(name)
-        segment.SetColor(*colour)
-        segment.AddRepresentation(LABELMAP, labelmap)
-        segment.SetLabelValue(value)
-        node.GetSegmentation().AddSegment(segment, name)
+    addClassSegments(node, referenceGrid(resultNode), {name: (name, colour) for name, colour in COLOURS.items()})
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetOpacity2DFill(_FILL)

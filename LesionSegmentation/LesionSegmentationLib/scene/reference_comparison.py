@@ -3,7 +3,7 @@
 from ..engine.errors import InputError
 from ..engine.true_figures import TrueFigures
 from .disagreement import ATTRIBUTE, DisagreementColours
-from .reference_mask import referenceMask, stampOf
+from .reference_mask import gridOf, referenceMask, stampOf
 
 REFERENCE = "LesionSegmentation.Reference"  # the node reference of a result's segmentation to what it is compared with
 
@@ -68,7 +68,8 @@ class ReferenceComparison:
         self.showColours(False)
 
     def _read(self):
-        mask, self.note = referenceMask(self.referenceNode, self.result.segmentationNode)
+        result = self.result.segmentationNode
+        mask, self.note = referenceMask(self.referenceNode, gridOf(result), f"the image of {result.GetName()}")
         self.truth = TrueFigures(self.result.curve, mask)
         self._stamp = stampOf(self.referenceNode)
 

@@ -1,4 +1,4 @@
-"""A reference segmentation of the scene, on the grid of a result."""
+"""A reference segmentation of the scene, on the grid of an image."""
 
 import numpy as np
 import slicer.util
@@ -14,32 +14,32 @@ from .segmentation import LABELMAP, referenceGrid
 from .volumes import volumeGeometry
 
 
-def referenceMask(node, segmentationNode):
-    """Return what ``node`` marks on the grid of ``segmentationNode``, and a sentence on how, "" where nothing was done.
+def referenceMask(node, grid, imageName):
+    """Return what ``node`` marks on ``grid``, and a sentence on how it was brought there, "" where nothing was done.
 
-    ``node``: a segmentation (all its segments together) or a label map (all but 0); both are taken where they lie in
-    the world. The mask is bool (i, j, k). A node on another lattice of voxels is resampled, each voxel taking what the
-    nearest one has. Raises InputError, one sentence, for a node without voxels, under a non-linear transform, or beside
-    the image.
+    ``grid``: the Geometry, in the world, of an image that the sentences call ``imageName``. ``node``: a segmentation
+    (all its segments together) or a label map (all but 0); both are taken where they lie in the world. The mask is bool
+    (i, j, k). A node on another lattice of voxels is resampled, each voxel taking what the nearest one has. Raises
+    InputError, one sentence, for a node without voxels, under a non-linear transform, or beside the image.
     """
-    grid = _geometryOf(referenceGrid(segmentationNode), segmentationNode)
     layers = _layersOf(node)
     if not any(layer.geometry.overlaps(grid) for layer in layers):
-        raise InputError(
-            f"{node.GetName()} lies beside the image of {segmentationNode.GetName()}; choose a reference of the same "
-            "patient and image."
-        )
+        raise InputError(f"{node.GetName()} lies beside {imageName}; choose a reference of the same patient and image.")
     mask = np.zeros(grid.shape, bool)
     for layer in layers:
         mask |= resample_mask(layer, grid)
     if not mask.any() and any(layer.array.any() for layer in layers):
         raise InputError(
-            f"{node.GetName()} marks nothing within the image of {segmentationNode.GetName()}; choose a reference of "
-            "the same patient and image."
+            f"{node.GetName()} marks nothing within {imageName}; choose a reference of the same patient and image."
         )
     if all(grid.same_lattice(layer.geometry) for layer in layers):
         return mask, ""
-    return mask, f"{node.GetName()} has another grid than the result: every voxel takes what is nearest to it."
+    return mask, f"{node.GetName()} has another grid than {imageName}: every voxel takes what is nearest to it."
+
+
+def gridOf(segmentationNode):
+    """Return the grid that a segmentation node was made on, a Geometry in the world. InputError as above."""
+    return _geometryOf(referenceGrid(segmentationNode), segmentationNode)
 
 
 def stampOf(node):
@@ -81,11 +81,15 @@ def _segmentsOf(node):
 def _nothing(node):
     """A segmentation in which nothing is drawn: no lesion, on the whole of its grid."""
     if not node.GetSegmentation().GetNumberOfSegments():
-        raise InputError(f"{node.GetName()} has no segment; choose a segmentation of the lesions.")
-    grid = referenceGrid(node)
-    if grid.GetNumberOfPoints() == 0:
-        raise InputError(f"{node.GetName()} is empty and does not say of which image; choose another reference.")
-    geometry = _geometryOf(grid, node)
+        raise InputError(
+            f"{node.GetName()} has no segment; mark the lesions, or add an empty segment if there is none."
+        )
+    if referenceGrid(node).GetNumberOfPoints() == 0:
+        raise InputError(
+            f"{node.GetName()} is empty and does not say of which image; choose its source volume in the Segment "
+            "Editor."
+        )
+    geometry = gridOf(node)
     return Volume(np.zeros(geometry.shape, bool), geometry, node.GetName())
 
 

@@ -46,6 +46,15 @@ def referenceGrid(segmentationNode):
     return grid
 
 
+def emptyLabelmap(grid):
+    """Return a labelmap (vtkOrientedImageData of uint8) without a marked voxel on the whole of ``grid``."""
+    labelmap = slicer.vtkOrientedImageData()
+    labelmap.DeepCopy(grid)
+    labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    labelmap.GetPointData().GetScalars().Fill(0)
+    return labelmap
+
+
 def placeBeside(scene, node, referenceNode):
     """Put ``node`` under the parent (study, folder) of ``referenceNode`` in the subject hierarchy."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
@@ -72,13 +81,9 @@ def readProvenance(segmentationNode, segmentId=SEGMENT_ID):
 
 def _emptySegment(grid):
     """A segment whose labelmap covers the whole grid, so that lesions can be written into it anywhere."""
-    labelmap = slicer.vtkOrientedImageData()
-    labelmap.DeepCopy(grid)
-    labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    labelmap.GetPointData().GetScalars().Fill(0)
     segment = slicer.vtkSegment()
     segment.SetName(SEGMENT_NAME)
     segment.SetColor(*COLOUR)
     segment.SetTag(segment.GetTerminologyEntryTagName(), LESION)
-    segment.AddRepresentation(LABELMAP, labelmap)
+    segment.AddRepresentation(LABELMAP, emptyLabelmap(grid))
     return segment

@@ -8,11 +8,12 @@ import uuid
 from pathlib import Path
 
 import numpy as np
-import slicer.util
 
+from ..engine.csv_table import write_table
 from ..engine.errors import InputError
 from ..engine.training_settings import table_channels
 from ..engine.volume import write_volume
+from .reference_mask import referenceMask
 from .volumes import volumeFromNode, volumeGeometry
 
 SPLITS = ("", "train", "validate", "calibrate", "test")
@@ -22,9 +23,9 @@ def addTrainingCase(table, nodes, segmentationNode, patient, split=""):
     """Write a case into the folder of the case table ``table`` (.csv) and a row of it to the table; returns its id.
 
     ``nodes``: {channel: volume node}; the table's first channel, or the first of ``nodes`` for a new table, is the
-    reference, on whose grid the mask is written: all segments of ``segmentationNode`` together. ``patient``: a name of
-    your own, the same for all time points of a patient (nothing of a DICOM header is written). ``split``: one of
-    SPLITS.
+    reference, on whose grid the mask is written: all segments of ``segmentationNode`` together (see referenceMask).
+    ``patient``: a name of your own, the same for all time points of a patient (nothing of a DICOM header is written).
+    ``split``: one of SPLITS.
 
     Raises InputError, and leaves the table as it was, for what cannot be a case.
     """
@@ -44,10 +45,13 @@ def addTrainingCase(table, nodes, segmentationNode, patient, split=""):
     other = {row["split"] for row in rows if row.get("patient") == patient and row.get("split", "") != split}
     if other:
         raise InputError(f"Patient {patient} is in the split '{other.pop()}' already; a patient has one split only.")
-    mask = _maskOf(segmentationNode, nodes[channels[0]])
+    if segmentationNode is None:
+        raise InputError("Choose the reference segmentation of the case.")
+    referenceNode = nodes[channels[0]]
+    mask, _note = referenceMask(segmentationNode, volumeGeometry(referenceNode), referenceNode.GetName())
     taken = {row["id"] for row in rows}
     name = next(name for n in range(1, len(rows) + 2) if (name := f"{patient}-{n}") not in taken)
-    _writeCase(table.parent / name, nodes, mask, nodes[channels[0]])
+    _writeCase(table.parent / name, nodes, mask.astype(np.uint8), referenceNode)
     row = {"id": name, "patient": patient, "split": split, "mask": f"{name}/mask.nii.gz"}
     row |= {channel: f"{name}/{channel}.nii.gz" for channel in nodes}
     columns = ["id", "patient", "split", *channels, "mask"]
@@ -60,23 +64,6 @@ def _rowsOf(table):
     with table.open(newline="", encoding="utf-8-sig") as stream:
         text = stream.read()
     return list(csv.DictReader(text.splitlines(), delimiter=";" if ";" in text.partition("\n")[0] else ","))
-
-
-def _maskOf(segmentationNode, referenceNode):
-    """All segments together, uint8 (i, j, k) on the grid of the reference volume."""
-    if segmentationNode is None:
-        raise InputError("Choose the reference segmentation of the case.")
-    geometry = volumeGeometry(referenceNode)
-    mask = np.zeros(geometry.shape, np.uint8)
-    segmentation = segmentationNode.GetSegmentation()
-    if segmentation.GetNumberOfSegments() == 0:
-        raise InputError(f"{segmentationNode.GetName()} has no segment; mark the lesions, or add an empty segment.")
-    for index in range(segmentation.GetNumberOfSegments()):
-        segment = segmentation.GetNthSegmentID(index)
-        array = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segment, referenceNode)
-        if array is not None:
-            mask |= array.transpose(2, 1, 0) > 0
-    return mask
 
 
 def _writeCase(folder, nodes, mask, referenceNode):
@@ -100,10 +87,7 @@ def _writeCase(folder, nodes, mask, referenceNode):
 def _writeTable(table, columns, rows):
     partial = table.with_name(f".unfinished-{uuid.uuid4().hex}.csv")
     try:
-        with partial.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, columns, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(partial, columns, rows)
         os.replace(partial, table)
     except OSError as error:
         raise InputError(f"The case table {table} cannot be written ({error.strerror}).") from error
