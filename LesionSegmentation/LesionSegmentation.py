@@ -114,6 +114,7 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAddedEvent, self.onNodeAdded)
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -138,6 +139,11 @@ class LesionSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin
 
     def onSceneEndImport(self, caller, event):
         self.initializeParameterNode()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAdded(self, caller, event, node):
+        if node.IsA("vtkMRMLScalarVolumeNode"):
+            self.panel.inputs.onVolumeAdded()
 
     def initializeParameterNode(self):
         self.setParameterNode(self.logic.getParameterNode())

@@ -218,6 +218,42 @@ def testAClosedSceneEmptiesTheNewSelectorsToo(scene, threeChannels, module):
     assert ui.statusLabel.text == "Choose the T1C volume to segment."
 
 
+def testWhatIsLoadedLaterIsChosenByItsName(widget, ui, scene):
+    assert ui.flairSelector.currentNode() is None
+    flair = addHead("FLAIR")
+    processEvents()
+    assert ui.flairSelector.currentNode() is flair
+    t1 = addHead("sag MPRAGE", seed=8)
+    processEvents()
+    assert ui.t1Selector.currentNode() is t1 and ui.flairSelector.currentNode() is flair
+    scene.Clear(False)
+    processEvents()
+    following = addHead("FLAIR of the next patient")
+    processEvents()
+    assert ui.flairSelector.currentNode() is following and ui.t1Selector.currentNode() is None
+
+
+def testNothingSlipsInOnceSomebodyChoseOrSegmented(widget, ui, scene):
+    flair = addHead("FLAIR")
+    processEvents()
+    first = addHead("sag MPRAGE", seed=8)
+    processEvents()
+    choose(ui, t1=None)
+    addHead("ax T2", seed=9)
+    processEvents()
+    assert ui.t1Selector.currentNode() is None and ui.t2Selector.currentNode() is None
+    scene.RemoveNode(first)
+    scene.Clear(False)
+    flair = addHead("FLAIR")
+    processEvents()
+    segmentAndWait(ui, widget)
+    addHead("T1 of the next patient", seed=8)
+    widget.exit()
+    widget.enter()
+    processEvents()
+    assert ui.flairSelector.currentNode() is flair and ui.t1Selector.currentNode() is None
+
+
 class TestScripted:
     @pytest.fixture
     def logic(self, module):

@@ -26,6 +26,8 @@ class InputsSection:
         self._layout = widget.layout()
         self._parameterNode = None
         self._channels = {}
+        self._guessed = {}  # {channel: node} that were chosen by their names
+        self._settled = False
         self._key = None
         self._enabled = True
         self._rows = {name: (getattr(ui, f"{name}Label"), getattr(ui, f"{name}Selector")) for name in BOUND}
@@ -34,10 +36,38 @@ class InputsSection:
 
     def setParameterNode(self, parameterNode):
         """Follow a parameter node, or none while the scene is closing; takes volumes by name when none is chosen."""
+        known, new = (None if one is None else one.parameterNode for one in (self._parameterNode, parameterNode))
+        if new is None or new is not known:
+            self._guessed, self._settled = {}, False
         self._parameterNode = parameterNode
         self._key = None
-        if parameterNode is not None:
-            self._guessVolumes()
+        self.takeNewVolumes()
+
+    def onVolumeAdded(self):
+        """Take in a volume that came into the scene, once whoever loads it has named it."""
+        qt.QTimer.singleShot(0, self.takeNewVolumes)
+
+    def takeNewVolumes(self):
+        """Choose volumes whose name or description tells their channel, where none is chosen.
+
+        Only as long as nobody chose by hand and nothing was segmented: the T1 image of the next patient must not slip
+        in beside the FLAIR image of this one.
+        """
+        if self._parameterNode is None or not self._enabled:
+            return
+        channels = list(dict.fromkeys([*BOUND, *self._channels]))
+        chosen = {channel: self._node(channel) for channel in channels if self._node(channel) is not None}
+        guessed = {channel: node for channel, node in self._guessed.items() if node.GetScene() is not None}
+        if self._settled or chosen != guessed:
+            return
+        for channel, node in self._logic.guessVolumes(channels).items():
+            if self._node(channel) is None:
+                self._guessed[channel] = node
+                self._setNode(channel, node)
+
+    def settle(self):
+        """From now on only the user chooses: something was segmented."""
+        self._settled = True
 
     def setChannels(self, channels):
         """Show the selectors of ``channels``, {name: required?}, those of the chosen model."""
@@ -47,8 +77,7 @@ class InputsSection:
         for channel in channels:
             if channel not in self._rows:
                 self._addRow(channel)
-        if self._parameterNode is not None:
-            self._guessVolumes()
+        self.takeNewVolumes()
 
     def setEnabled(self, enabled):
         """Allow or forbid other choices, as during a run."""
@@ -135,14 +164,6 @@ class InputsSection:
         else:
             identifier = None if node is None else node.GetID()
             self._parameterNode.parameterNode.SetNodeReferenceID(f"{channel}Volume", identifier)
-
-    def _guessVolumes(self):
-        """Take volumes whose name or description tells their channel, unless the user has chosen some already."""
-        channels = list(dict.fromkeys([*BOUND, *self._channels]))
-        if any(self._node(channel) is not None for channel in channels):
-            return
-        for channel, node in self._logic.guessVolumes(channels).items():
-            self._setNode(channel, node)
 
     def _fillReferences(self, nodes, reference):
         selector = self.ui.referenceSelector

@@ -107,6 +107,7 @@ class Panel:
         if result is not None and result.referenceNode is not run.referenceNode:
             result.segmentationNode.SetDisplayVisibility(False)  # its lesions are not those of the image shown now
         self._setResult(None)
+        self.inputs.settle()
         self._showVolume(run.referenceNode)
         return run
 
