@@ -20,11 +20,17 @@ MODULE_FILE = REPOSITORY / "LesionSegmentation" / "LesionSegmentation.py"
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory):
+def brightModels(tmp_path_factory):
     """A folder with one real, tiny bundle: what is bright is a lesion."""
     folder = tmp_path_factory.mktemp("models")
     write_bright_model(folder / "bright")
     return folder
+
+
+@pytest.fixture(scope="session")
+def models(brightModels):
+    """The folder of the models that the module finds; tests may have another."""
+    return brightModels
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +97,7 @@ def flairNode(scene):
 
 @pytest.fixture(scope="session")
 def warmWorker():
-    """A worker process that many tests share: to start one takes seconds."""
+    """A worker process that the tests with ``brightModels`` share: to start one takes seconds."""
     from LesionSegmentationLib.engine.worker_client import WorkerClient
 
     with WorkerClient() as worker:
@@ -99,10 +105,11 @@ def warmWorker():
 
 
 @pytest.fixture
-def segmented(widget, ui, flairNode, warmWorker, monkeypatch):
+def segmented(widget, ui, flairNode, models, brightModels, warmWorker, monkeypatch):
     """The widget with a finished run."""
-    warmWorker.start()  # unless it runs
-    monkeypatch.setattr(widget.logic, "worker", lambda start=True: warmWorker)
+    if models is brightModels:
+        warmWorker.start()  # unless it runs
+        monkeypatch.setattr(widget.logic, "worker", lambda start=True: warmWorker)
     ui.flairSelector.setCurrentNode(flairNode)
     segmentAndWait(ui, widget)
     assert widget.panel.operatingPoint.result is not None, ui.statusLabel.text
