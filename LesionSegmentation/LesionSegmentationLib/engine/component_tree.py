@@ -107,8 +107,8 @@ class ComponentTree:
 
     @cached_property
     def leaf_of_rank(self) -> np.ndarray:
-        """The leaf that each ranked voxel belongs to, int32."""
-        return self._position.astype(np.int32)[self._basin]
+        """The leaf that each ranked voxel belongs to; int64, since numpy makes a copy of all other indices."""
+        return self._position[self._basin]
 
     def components(self, count: int) -> Components:
         """Return the components of the prefix of ``count`` voxels."""

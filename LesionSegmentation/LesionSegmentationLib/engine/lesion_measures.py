@@ -65,6 +65,7 @@ class LesionMeasures:
         self._known: dict[tuple[int, int], Lesion] = {}
         self._last_sizes = np.full(self._tree.low.size, -1)
         self._last_diameters = np.full(self._tree.low.size, -1.0)
+        self._reach: tuple[float, np.ndarray, np.ndarray] | None = None
 
     def rows(self, components: Components, wanted: np.ndarray) -> list[Lesion]:
         """Return one Lesion for each of the ``components`` with these indices."""
@@ -76,6 +77,23 @@ class LesionMeasures:
             measured = self._measure(components, wanted[missing])
             self._known.update(zip([keys[number] for number in missing], measured))
         return [self._known[key] for key in keys]
+
+    def reach(self, components: Components, wanted: np.ndarray, diameter_mm: float) -> np.ndarray:
+        """Return which of the ``components`` with these indices have at least that longest in-slice diameter.
+
+        The component that holds a peak only grows while voxels are added: it keeps a diameter that it once had, and
+        what it has not yet it never had before. So each peak has two counts between which alone something is measured.
+        """
+        if self._reach is None or self._reach[0] != diameter_mm:
+            self._reach = diameter_mm, np.zeros(self._tree.peaks, np.int64), np.full(self._tree.peaks, np.inf)
+        _, short_at, reached_at = self._reach
+        count, basin = components.count, components.basin[wanted]
+        unknown = np.flatnonzero((short_at[basin] < count) & (count < reached_at[basin]))
+        if unknown.size:
+            reached = self._diameters(components, wanted[unknown]) >= diameter_mm
+            reached_at[basin[unknown[reached]]] = count
+            short_at[basin[unknown[~reached]]] = count
+        return reached_at[basin] <= count
 
     def last_sizes(self, nodes: np.ndarray) -> np.ndarray:
         """Return how many voxels the nodes have when they are about to merge into their parents."""
@@ -164,13 +182,14 @@ class LesionMeasures:
         return before[:, low + self._tree.leaves[nodes]] - before[:, low]
 
     def _diameters(self, components: Components, wanted: np.ndarray) -> np.ndarray:
-        outline = np.flatnonzero((self._surrounded_at >= components.count) & (self._by_slice < components.count))
-        ranks = self._by_slice[outline]
-        number = np.zeros(components.node.size, np.int64)
-        number[wanted] = np.arange(1, wanted.size + 1)
-        index = components.by_leaf(number).take(self._tree.leaf_of_rank[ranks]) - 1
-        mine = index >= 0
-        return self._longest_axes(ranks[mine], index[mine])
+        count, low = components.count, self._tree.low[components.node[wanted]]
+        starts, ends = self._starts[low], self._starts[low + self._tree.leaves[components.node[wanted]]]
+        outlines = []
+        for part in map(slice, starts.tolist(), ends.tolist()):
+            ranks = self._by_slice[part]
+            outlines.append(ranks[(self._surrounded_at[part] >= count) & (ranks < count)])
+        index = np.repeat(np.arange(wanted.size), [outline.size for outline in outlines])
+        return self._longest_axes(np.concatenate(outlines), index)
 
     def _longest_axes(self, ranks: np.ndarray, index: np.ndarray) -> np.ndarray:
         """Longest in-slice distance of each group of voxels, mm, one voxel added for the two half ends.

@@ -44,9 +44,7 @@ def find_midplane(array: np.ndarray, geometry: Geometry) -> Midplane | None:
     turned by more than 25 degrees or is unlike on both sides, and no head at all.
     """
     steps = [max(1, n // _SAMPLES) for n in array.shape]
-    values = standardise(
-        ndimage.uniform_filter(array.astype(np.float32), steps)[tuple(slice(None, None, s) for s in steps)]
-    )
+    values = standardise(_coarse(array, steps))
     inside = head_mask(values)
     if not inside.any() or _is_cut_off(inside, int(np.argmax(np.abs(geometry.affine[0, :3]) / geometry.spacing))):
         return None
@@ -73,6 +71,14 @@ def find_midplane(array: np.ndarray, geometry: Geometry) -> Midplane | None:
     if best.fun > 1 - _LEAST_LIKENESS or np.abs(tilt).max() > _STEEPEST:
         return None
     return Midplane(float(centre[0] + at - tilt[0] * centre[1] - tilt[1] * centre[2]), (tilt[0], tilt[1]))
+
+
+def _coarse(array: np.ndarray, steps: list[int]) -> np.ndarray:
+    """The means of the blocks around every ``steps``-th voxel, float32."""
+    for axis, step in enumerate(steps):  # what is left out along one axis need not be averaged along the next
+        array = ndimage.uniform_filter1d(array, step, axis, np.float32)
+        array = array[(slice(None),) * axis + (slice(None, None, step),)]
+    return array
 
 
 def _is_cut_off(inside: np.ndarray, across: int) -> bool:
