@@ -38,6 +38,11 @@ class LesionList(Sequence):
     def __iter__(self):
         return iter(self[:])
 
+    def with_id(self, number: int) -> Lesion | None:
+        """Return the lesion of that id, None where it is not in the list."""
+        found = np.flatnonzero(self._components.basin[self._wanted] == number - 1)
+        return self[int(found[0])] if found.size else None
+
     def index(self, lesion: Lesion) -> int:
         """Return where a lesion of this list is. Raises ValueError where it is not in it."""
         found = np.flatnonzero(self._components.basin[self._wanted] == lesion.id - 1)

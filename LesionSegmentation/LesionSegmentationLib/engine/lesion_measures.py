@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .component_tree import rank_box
 from .geometry import Geometry
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ class LesionMeasures:
         self._ijk = np.stack(np.unravel_index(curve.order, curve.geometry.shape)).astype(np.int32)
         leaf = self._tree.leaf_of_rank
         self._starts = np.concatenate([[0], np.cumsum(np.bincount(leaf, minlength=self._tree.peaks))])
-        by_leaf = np.argsort(leaf, kind="stable")
+        by_leaf = _stable_order(leaf, self._tree.peaks)
         values = (curve.expected, *self._ijk)
         self._sums = [np.concatenate([[0], np.cumsum(value[by_leaf], dtype=np.float64)]) for value in values]
         # Leaf by leaf and slice by slice, so that the outlines of a component come almost sorted.
-        slices = np.int64(curve.geometry.shape[self._across])
-        self._by_slice = np.argsort(leaf * slices + self._ijk[self._across], kind="stable").astype(np.int32)
+        by_slice = _stable_order(self._ijk[self._across], curve.geometry.shape[self._across])
+        self._by_slice = by_slice[_stable_order(leaf[by_slice], self._tree.peaks)].astype(np.int32)
         self._surrounded_at = _surrounded_at(curve.order, curve.geometry.shape, self._axes)[self._by_slice]
         self._peak_is_highest = bool((curve.expected[1:] <= curve.expected[:-1]).all())
         self._known: dict[tuple[int, int], Lesion] = {}
@@ -82,18 +83,18 @@ class LesionMeasures:
         """Return which of the ``components`` with these indices have at least that longest in-slice diameter.
 
         The component that holds a peak only grows while voxels are added: it keeps a diameter that it once had, and
-        what it has not yet it never had before. So each peak has two counts between which alone something is measured.
+        what it has not yet it never had before. So each peak has two sizes between which alone something is measured.
         """
         if self._reach is None or self._reach[0] != diameter_mm:
             self._reach = diameter_mm, np.zeros(self._tree.peaks, np.int64), np.full(self._tree.peaks, np.inf)
-        _, short_at, reached_at = self._reach
-        count, basin = components.count, components.basin[wanted]
-        unknown = np.flatnonzero((short_at[basin] < count) & (count < reached_at[basin]))
+        _, short_up_to, reached_from = self._reach
+        basin, voxels = components.basin[wanted], components.voxels[wanted]
+        unknown = np.flatnonzero((short_up_to[basin] < voxels) & (voxels < reached_from[basin]))
         if unknown.size:
             reached = self._diameters(components, wanted[unknown]) >= diameter_mm
-            reached_at[basin[unknown[reached]]] = count
-            short_at[basin[unknown[~reached]]] = count
-        return reached_at[basin] <= count
+            reached_from[basin[unknown[reached]]] = voxels[unknown[reached]]
+            short_up_to[basin[unknown[~reached]]] = voxels[unknown[~reached]]
+        return reached_from[basin] <= voxels
 
     def last_sizes(self, nodes: np.ndarray) -> np.ndarray:
         """Return how many voxels the nodes have when they are about to merge into their parents."""
@@ -227,17 +228,17 @@ def _surrounded_at(order: np.ndarray, shape: tuple[int, int, int], axes: list[in
 
     From then on it can be no end of a longest axis. The line runs along a row, a column or a diagonal.
     """
-    ijk = np.stack(np.unravel_index(order, shape)) if order.size else np.zeros((3, 0), np.int64)
-    size = np.array(shape) + 2
-    ranks = np.full(int(np.prod(size)), order.size, np.int32)
-    place = np.ravel_multi_index(tuple(ijk + 1), size)
-    ranks[place] = np.arange(order.size, dtype=np.int32)
-    strides = np.array([size[1] * size[2], size[2], 1])
+    ranks, place, strides = rank_box(order, shape)
     one, other = strides[axes[0]], strides[axes[1]]
     surrounded = np.full(order.size, order.size, np.int32)
     for step in (one, other, one + other, one - other):
         np.minimum(surrounded, np.maximum(ranks[place + step], ranks[place - step]), out=surrounded)
     return surrounded
+
+
+def _stable_order(numbers: np.ndarray, end: int) -> np.ndarray:
+    """The order of whole numbers from 0 to below ``end``, equal ones as they are; short ones are sorted much sooner."""
+    return np.argsort(numbers.astype(np.min_scalar_type(end)), kind="stable")
 
 
 def _widths(points: np.ndarray, starts: np.ndarray, directions: int) -> np.ndarray:

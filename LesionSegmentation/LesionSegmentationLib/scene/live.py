@@ -16,7 +16,7 @@ import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 from ..engine.errors import InputError
-from .segmentation import LABELMAP, SURFACE, referenceGrid
+from .segmentation import LABELMAP, SURFACE, makeSurface, referenceGrid
 
 # States of a voxel, one bit each. It is in the segment when it is asked for or painted, and not erased.
 _ASKED, _PAINTED, _ERASED, _MARKED = (np.uint8(1 << bit) for bit in range(4))
@@ -108,7 +108,7 @@ class LiveSegment:
     def updateSurface(self):
         """Make the 3D surface of what is shown, anew: Slicer would keep an old one."""
         with self._ownChange():
-            self._node.GetSegmentation().CreateRepresentation(SURFACE, True)
+            makeSurface(self._node.GetSegmentation(), self._segmentId)
 
     def _exchange(self, voxels):
         """Take ``voxels`` as what is asked for from now on; return the flat indices (added, removed)."""
@@ -206,7 +206,7 @@ class LiveSegment:
             labelmap.DeepCopy(whole)
         if hadSurface and not segmentation.ContainsRepresentation(SURFACE):
             # Slicer throws it away with the old labelmap, and then nothing would be left in the 3D view.
-            segmentation.CreateRepresentation(SURFACE, True)
+            makeSurface(segmentation, self._segmentId)
         return labelmap
 
     def _present(self, labelmap):

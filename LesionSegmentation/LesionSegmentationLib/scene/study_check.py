@@ -6,7 +6,6 @@ from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
 from ..engine.study import overlap
-from ..engine.tissue_contrast import looks_like
 from .dicom_identity import dicomIdentity
 from .volumes import volumeGeometry, voxelsOf
 
@@ -68,6 +67,8 @@ class StudyCheck:
 
     def _looksOf(self, node):
         """What a volume looks like, see ``looks_like``; raises InputError when it cannot be an image at all."""
+        from ..engine.tissue_contrast import looks_like  # brings scipy, which an empty panel does not need
+
         image = node.GetImageData()
         stamp = (None if image is None else image.GetMTime(), node.GetMTime())
         known = self._looks.get(node.GetID())
