@@ -151,9 +151,9 @@ def testAnotherExaminationIsSaidWithoutAQuestion(widget, ui, flairNode, question
 
 
 def testAWrongContrastNeedsAYes(widget, ui, flairNode, questions, monkeypatch):
-    from LesionSegmentationLib.scene import study_check
+    from LesionSegmentationLib.engine import tissue_contrast
 
-    monkeypatch.setattr(study_check, "looks_like", lambda array, geometry: "t1")
+    monkeypatch.setattr(tissue_contrast, "looks_like", lambda array, geometry: "t1")
     ui.flairSelector.setCurrentNode(flairNode)
     processEvents()
     warning = "The FLAIR volume FLAIR looks like a T1 image: check that the right one is chosen."

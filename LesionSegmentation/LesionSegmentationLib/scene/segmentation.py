@@ -47,13 +47,12 @@ def makeSurface(segmentation, segmentId):
     smoothly."""
     segmentation.CreateRepresentation(SURFACE, True)
     surface = segmentation.GetSegment(segmentId).GetRepresentation(SURFACE)
-    if surface is not None and surface.GetPointData().GetNormals() is None:  # surface nets make none
-        normals = vtk.vtkPolyDataNormals()
-        normals.SetInputData(surface)
-        normals.ConsistencyOff()
-        normals.SplittingOff()
-        normals.Update()
-        surface.GetPointData().SetNormals(normals.GetOutput().GetPointData().GetNormals())
+    if surface is None or surface.GetPointData().GetNormals() is not None or surface.GetPolys().GetMaxCellSize() != 3:
+        return
+    normals = vtk.vtkTriangleMeshPointNormals()  # surface nets make none
+    normals.SetInputData(surface)
+    normals.Update()
+    surface.GetPointData().SetNormals(normals.GetOutput().GetPointData().GetNormals())
 
 
 def referenceGrid(segmentationNode):
