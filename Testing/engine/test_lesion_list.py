@@ -100,3 +100,15 @@ def test_only_what_is_looked_at_is_measured(monkeypatch):
     assert listed.with_id(999) is None
     with pytest.raises(IndexError):
         listed[len(listed)]
+
+
+def test_a_list_outlives_candidates_that_are_added():
+    p = blobs(5)
+    curve, fresh = (OperatingCurve(p * np.float32(0.9), GEOMETRIES[1]) for _ in range(2))
+    lesions = find_lesions(curve, curve.at_threshold(0.4))
+    before, tree = curve.order.size, curve.tree
+    curve.at_threshold(1e-9)
+    assert curve.order.size >= before and curve.tree is not tree
+    assert lesions.listed == find_lesions(fresh, fresh.at_threshold(0.4)).listed
+    for lesion in lesions.listed:
+        assert lesions.holding(lesion.peak) is lesion

@@ -96,7 +96,10 @@ class Lesions:
     @cached_property
     def listed(self) -> LesionList:
         """The shown and the rejected lesions, largest first."""
-        return LesionList(self.curve.measures, self._components, self._largest_first)
+        components = self._components
+        if components.tree is not self.curve.tree:  # candidates were added since; these components stay as they are
+            components = self.curve.tree.components(self.point.count)
+        return LesionList(self.curve.measures, components, self._largest_first)
 
     @cached_property
     def states(self) -> dict[int, str]:
@@ -119,7 +122,7 @@ class Lesions:
         rank = self.curve.measures.rank_of(voxel)
         if rank is None or rank >= self.point.count:
             return None
-        component = self._components.holding(self.curve.tree.leaf_of_rank[rank : rank + 1])[0]
+        component = self._components.holding(self._components.tree.leaf_of_rank[rank : rank + 1])[0]
         number = np.flatnonzero(self._largest_first == component)
         return self.listed[int(number[0])] if number.size else None
 
