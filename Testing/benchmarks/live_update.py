@@ -97,7 +97,7 @@ def main() -> None:
     row("live update and one drawn view", drawn)
     row("live update and three drawn views", three)
     row("one view drawn, nothing changed", flair)
-    row("3D surface made anew", surface)
+    row("3D surface made anew, as when the hand rests", surface)
     panel(scene, reference, posterior, options.moves)
 
 

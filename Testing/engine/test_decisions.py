@@ -216,7 +216,7 @@ def test_changes_from_one_setting_to_another(seed):
             decisions.decide(Decision(lesion.peak, point_now.count, str(rng.choice([KEPT, REJECTED]))))
         if earlier is not None:
             added, removed = lesions.changes_from(earlier)
-            mask.reshape(-1)[added] += 1
-            mask.reshape(-1)[removed] -= 1
+            mask.reshape(-1)[curve.order[added]] += 1
+            mask.reshape(-1)[curve.order[removed]] -= 1
             assert np.array_equal(mask, lesions.mask())
         earlier, mask = lesions, lesions.mask()

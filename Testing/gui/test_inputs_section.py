@@ -149,9 +149,9 @@ def testAnotherExaminationIsSaidWithoutAQuestion(widget, ui, flairNode, t1Node, 
 
 
 def testAWrongContrastNeedsAYes(widget, ui, flairNode, questions, monkeypatch):
-    from LesionSegmentationLib.scene import study_check
+    from LesionSegmentationLib.engine import tissue_contrast
 
-    monkeypatch.setattr(study_check, "looks_like", lambda array, geometry: "t1")
+    monkeypatch.setattr(tissue_contrast, "looks_like", lambda array, geometry: "t1")
     choose(ui, flair=flairNode)
     warning = "The FLAIR volume FLAIR looks like a T1 image: check that the right one is chosen."
     assert warning in ui.inputsMessageLabel.text

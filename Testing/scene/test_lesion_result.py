@@ -71,6 +71,15 @@ class DecisionsTest(LesionResultTest):
         self.assertTrue(self.shown(self.result)[place].all())
         self.assertTrue(self.result.isUndecided(first.id))
 
+    def test_whereAllAreRejectedOneCanBeTakenBack(self):
+        listed = self.result.show(0.5, 0.5).listed
+        for lesion in listed:
+            self.result.decide(lesion.id, "rejected")
+        self.assertEqual(len(self.result.lesions), 0)
+        self.result.decide(listed[0].id, "undecided")
+        self.assertEqual([lesion.id for lesion in self.result.lesions.rows], [listed[0].id])
+        self.assertShown(self.result)
+
     def test_resetBringsAllBack(self):
         lesions = self.result.show(0.5, 0.5)
         for lesion in lesions.rows[:3]:

@@ -164,6 +164,34 @@ class HandEditsTest(LiveTestCase):
         self.assertShows(maskOf([6, 7, 8]))
         self.assertEqual([edit.tolist() for edit in self.live.edits()], [[6], [5, 9]])
 
+    def test_anySequenceOfSettingsAndEdits(self):
+        painted, erased = np.zeros((2, COUNT), bool)
+        for turn in range(60):
+            beta, minimum = self.rng.uniform(0.02, 0.98), int(self.rng.choice([0, 2, 20]))
+            lesions = find_lesions(self.curve, self.curve.at(1 - beta, beta), minimum_voxels=minimum)
+            asked = lesions.mask().reshape(-1) == 1
+            if turn % 7 == 6:
+                self.live.show(lesions.voxels)
+            else:
+                self.live.showLesions(lesions)
+            if turn % 5 == 4:
+                shown = asked & ~erased | painted
+                stroke, rub = np.split(np.concatenate([self.someVoxels(60), lesions.voxels[:60]]), [90])
+                stroke = np.setdiff1d(stroke, rub)
+                stroke, rub = stroke[~shown[stroke]], rub[shown[rub]]
+                self.edit(stroke, rub)
+                painted[stroke], erased[stroke], painted[rub], erased[rub] = True, False, False, True
+            if turn % 3 == 0:
+                beyond, away = self.live.overrides()
+                np.testing.assert_array_equal(beyond, np.flatnonzero(painted & ~asked))
+                np.testing.assert_array_equal(away, np.flatnonzero(erased & asked))
+            if turn % 31 == 30:
+                self.live.resetEdits()
+                painted[:], erased[:] = False, False
+            if turn % 2 == 0:
+                self.live.edits()
+                self.assertShows(maskOf(np.flatnonzero(asked & ~erased | painted)))
+
     def test_resetForgetsThem(self):
         self.live.show(np.array([5, 6, 7]))
         self.edit(painted=[9], erased=[6])

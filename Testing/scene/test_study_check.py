@@ -12,6 +12,7 @@ from slicer_stand_ins.boot import bootScene
 
 bootScene()  # gives slicer.i18n
 
+from LesionSegmentationLib.engine import tissue_contrast  # noqa: E402
 from LesionSegmentationLib.scene import study_check  # noqa: E402
 from LesionSegmentationLib.scene.dicom_identity import dicomIdentity  # noqa: E402
 from LesionSegmentationLib.scene.study_check import StudyCheck  # noqa: E402
@@ -78,7 +79,7 @@ class StudyCheckTest(SceneTestCase):
 
     def test_voxelsAreLookedAtOnceUntilTheyChange(self):
         node, check = self.addVolume(), StudyCheck()
-        with mock.patch.object(study_check, "looks_like", return_value="t1") as looks:
+        with mock.patch.object(tissue_contrast, "looks_like", return_value="t1") as looks:
             for _ in range(3):
                 findings = check.of({"flair": node}, "flair")
             self.assertEqual(looks.call_count, 1)

@@ -12,8 +12,6 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import minimum_spanning_tree
 
 _ARRAYS = ("basin", "peaks", "birth", "death", "node_peak", "low", "position", "leaves", "parent")
 _OFFSETS = np.array([offset for offset in product((-1, 0, 1), repeat=3) if offset != (0, 0, 0)])
@@ -70,7 +68,8 @@ class ComponentTree:
     """
 
     def __init__(self, order: np.ndarray, shape: tuple[int, int, int]):
-        ranks, place, steps = _rank_box(order, shape)
+        ranks, place, strides = rank_box(order, shape)
+        steps = _OFFSETS @ strides
         self._basin, self._peaks = _basins(ranks, place, steps)
         first, second, rank = _merges(ranks, place, steps, self._basin, self._peaks.size)
         self._build(first, second, rank)
@@ -107,8 +106,8 @@ class ComponentTree:
 
     @cached_property
     def leaf_of_rank(self) -> np.ndarray:
-        """The leaf that each ranked voxel belongs to, int32."""
-        return self._position.astype(np.int32)[self._basin]
+        """The leaf that each ranked voxel belongs to; int64, since numpy makes a copy of all other indices."""
+        return self._position[self._basin]
 
     def components(self, count: int) -> Components:
         """Return the components of the prefix of ``count`` voxels."""
@@ -177,15 +176,15 @@ class ComponentTree:
         self._position = self._low[:leaves]
 
 
-def _rank_box(order: np.ndarray, shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ranks in a flat padded box around the voxels (``order.size`` where there is none), each voxel's place, steps."""
+def rank_box(order: np.ndarray, shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ranks in a flat padded box around the voxels (``order.size`` where there is none), places of voxels, strides."""
     ijk = np.stack(np.unravel_index(order, shape)) if order.size else np.zeros((3, 0), np.int64)
     low = ijk.min(axis=1, initial=max(shape)) - 1
     size = ijk.max(axis=1, initial=-1) - low + 2 if order.size else np.array([3, 3, 3])
     place = np.ravel_multi_index(tuple(ijk - low[:, None]), size)
     ranks = np.full(int(np.prod(size)), order.size, np.int32)
     ranks[place] = np.arange(order.size, dtype=np.int32)
-    return ranks, place, _OFFSETS @ np.array([size[1] * size[2], size[2], 1])
+    return ranks, place, np.array([size[1] * size[2], size[2], 1])
 
 
 def _basins(ranks: np.ndarray, place: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -204,6 +203,10 @@ def _basins(ranks: np.ndarray, place: np.ndarray, steps: np.ndarray) -> tuple[np
 
 def _merges(ranks, place, steps, basin, basins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The merges that matter: basin pairs with the rank at which they touch, a spanning forest, rising in rank."""
+    # Not needed where a tree that was made elsewhere is read, as in the panel; it takes longer than all else there.
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import minimum_spanning_tree
+
     keys, touch = [], []
     own = np.arange(place.size, dtype=np.int64)
     for step in steps[steps > 0]:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from .errors import InputError
 
@@ -136,6 +133,11 @@ def class_labels(changes: list[Change], numbers: np.ndarray) -> np.ndarray:
 
 def _groups(earlier: np.ndarray, later: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[slice, ...]]:
     """The group of every voxel, int32, 0 for none; lesions of each time in each group (2, groups + 1); a box."""
+    # Here, since the panel, which needs nothing but the limits before studies are compared, opens much sooner so.
+    from scipy import ndimage
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     groups = np.zeros(earlier.shape, np.int32)
     either = ndimage.find_objects((earlier | later).astype(np.uint8))
     if not either:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .component_tree import rank_box
 from .geometry import Geometry
 
 if TYPE_CHECKING:
@@ -54,17 +55,18 @@ class LesionMeasures:
         self._ijk = np.stack(np.unravel_index(curve.order, curve.geometry.shape)).astype(np.int32)
         leaf = self._tree.leaf_of_rank
         self._starts = np.concatenate([[0], np.cumsum(np.bincount(leaf, minlength=self._tree.peaks))])
-        by_leaf = np.argsort(leaf, kind="stable")
+        by_leaf = _stable_order(leaf, self._tree.peaks)
         values = (curve.expected, *self._ijk)
         self._sums = [np.concatenate([[0], np.cumsum(value[by_leaf], dtype=np.float64)]) for value in values]
         # Leaf by leaf and slice by slice, so that the outlines of a component come almost sorted.
-        slices = np.int64(curve.geometry.shape[self._across])
-        self._by_slice = np.argsort(leaf * slices + self._ijk[self._across], kind="stable").astype(np.int32)
+        by_slice = _stable_order(self._ijk[self._across], curve.geometry.shape[self._across])
+        self._by_slice = by_slice[_stable_order(leaf[by_slice], self._tree.peaks)].astype(np.int32)
         self._surrounded_at = _surrounded_at(curve.order, curve.geometry.shape, self._axes)[self._by_slice]
         self._peak_is_highest = bool((curve.expected[1:] <= curve.expected[:-1]).all())
         self._known: dict[tuple[int, int], Lesion] = {}
         self._last_sizes = np.full(self._tree.low.size, -1)
         self._last_diameters = np.full(self._tree.low.size, -1.0)
+        self._reach: tuple[float, np.ndarray, np.ndarray] | None = None
 
     def rows(self, components: Components, wanted: np.ndarray) -> list[Lesion]:
         """Return one Lesion for each of the ``components`` with these indices."""
@@ -76,6 +78,23 @@ class LesionMeasures:
             measured = self._measure(components, wanted[missing])
             self._known.update(zip([keys[number] for number in missing], measured))
         return [self._known[key] for key in keys]
+
+    def reach(self, components: Components, wanted: np.ndarray, diameter_mm: float) -> np.ndarray:
+        """Return which of the ``components`` with these indices have at least that longest in-slice diameter.
+
+        The component that holds a peak only grows while voxels are added: it keeps a diameter that it once had, and
+        what it has not yet it never had before. So each peak has two sizes between which alone something is measured.
+        """
+        if self._reach is None or self._reach[0] != diameter_mm:
+            self._reach = diameter_mm, np.zeros(self._tree.peaks, np.int64), np.full(self._tree.peaks, np.inf)
+        _, short_up_to, reached_from = self._reach
+        basin, voxels = components.basin[wanted], components.voxels[wanted]
+        unknown = np.flatnonzero((short_up_to[basin] < voxels) & (voxels < reached_from[basin]))
+        if unknown.size:
+            reached = self._diameters(components, wanted[unknown]) >= diameter_mm
+            reached_from[basin[unknown[reached]]] = voxels[unknown[reached]]
+            short_up_to[basin[unknown[~reached]]] = voxels[unknown[~reached]]
+        return reached_from[basin] <= voxels
 
     def last_sizes(self, nodes: np.ndarray) -> np.ndarray:
         """Return how many voxels the nodes have when they are about to merge into their parents."""
@@ -164,13 +183,14 @@ class LesionMeasures:
         return before[:, low + self._tree.leaves[nodes]] - before[:, low]
 
     def _diameters(self, components: Components, wanted: np.ndarray) -> np.ndarray:
-        outline = np.flatnonzero((self._surrounded_at >= components.count) & (self._by_slice < components.count))
-        ranks = self._by_slice[outline]
-        number = np.zeros(components.node.size, np.int64)
-        number[wanted] = np.arange(1, wanted.size + 1)
-        index = components.by_leaf(number).take(self._tree.leaf_of_rank[ranks]) - 1
-        mine = index >= 0
-        return self._longest_axes(ranks[mine], index[mine])
+        count, low = components.count, self._tree.low[components.node[wanted]]
+        starts, ends = self._starts[low], self._starts[low + self._tree.leaves[components.node[wanted]]]
+        outlines = []
+        for part in map(slice, starts.tolist(), ends.tolist()):
+            ranks = self._by_slice[part]
+            outlines.append(ranks[(self._surrounded_at[part] >= count) & (ranks < count)])
+        index = np.repeat(np.arange(wanted.size), [outline.size for outline in outlines])
+        return self._longest_axes(np.concatenate(outlines), index)
 
     def _longest_axes(self, ranks: np.ndarray, index: np.ndarray) -> np.ndarray:
         """Longest in-slice distance of each group of voxels, mm, one voxel added for the two half ends.
@@ -208,17 +228,17 @@ def _surrounded_at(order: np.ndarray, shape: tuple[int, int, int], axes: list[in
 
     From then on it can be no end of a longest axis. The line runs along a row, a column or a diagonal.
     """
-    ijk = np.stack(np.unravel_index(order, shape)) if order.size else np.zeros((3, 0), np.int64)
-    size = np.array(shape) + 2
-    ranks = np.full(int(np.prod(size)), order.size, np.int32)
-    place = np.ravel_multi_index(tuple(ijk + 1), size)
-    ranks[place] = np.arange(order.size, dtype=np.int32)
-    strides = np.array([size[1] * size[2], size[2], 1])
+    ranks, place, strides = rank_box(order, shape)
     one, other = strides[axes[0]], strides[axes[1]]
     surrounded = np.full(order.size, order.size, np.int32)
     for step in (one, other, one + other, one - other):
         np.minimum(surrounded, np.maximum(ranks[place + step], ranks[place - step]), out=surrounded)
     return surrounded
+
+
+def _stable_order(numbers: np.ndarray, end: int) -> np.ndarray:
+    """The order of whole numbers from 0 to below ``end``, equal ones as they are; short ones are sorted much sooner."""
+    return np.argsort(numbers.astype(np.min_scalar_type(end)), kind="stable")
 
 
 def _widths(points: np.ndarray, starts: np.ndarray, directions: int) -> np.ndarray:

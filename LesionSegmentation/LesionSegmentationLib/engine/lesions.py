@@ -8,6 +8,7 @@ import numpy as np
 
 from .decisions import MERGED, REJECTED, STATES, UNDECIDED, Decisions
 from .errors import InputError
+from .lesion_list import LesionList
 from .lesion_measures import Lesion
 from .operating_curve import Figures, OperatingCurve, OperatingPoint
 
@@ -52,7 +53,7 @@ class Lesions:
         return self.curve.order[: self.point.count][self._is_shown]
 
     def changes_from(self, earlier: Lesions) -> tuple[np.ndarray, np.ndarray]:
-        """Return the flat C-order indices of the voxels (shown here but not in ``earlier``, the other way round).
+        """Return the ranks of the voxels (shown here but not in ``earlier``, the other way round).
 
         Both must be of one curve.
         """
@@ -61,7 +62,7 @@ class Lesions:
         differ = np.flatnonzero(here[:common] != there[:common])
         entering = [differ[here[differ]], common + np.flatnonzero(here[common:])]
         leaving = [differ[there[differ]], common + np.flatnonzero(there[common:])]
-        return self.curve.order[np.concatenate(entering)], self.curve.order[np.concatenate(leaving)]
+        return np.concatenate(entering), np.concatenate(leaving)
 
     @cached_property
     def figures(self) -> Figures:
@@ -93,9 +94,12 @@ class Lesions:
         return [lesion for lesion in self.listed if self.states[lesion.id] != REJECTED]
 
     @cached_property
-    def listed(self) -> list[Lesion]:
+    def listed(self) -> LesionList:
         """The shown and the rejected lesions, largest first."""
-        return sorted(self._listed_rows, key=lambda lesion: (-lesion.voxels, lesion.id))
+        components = self._components
+        if components.tree is not self.curve.tree:  # candidates were added since; these components stay as they are
+            components = self.curve.tree.components(self.point.count)
+        return LesionList(self.curve.measures, components, self._largest_first)
 
     @cached_property
     def states(self) -> dict[int, str]:
@@ -115,8 +119,12 @@ class Lesions:
 
     def holding(self, voxel: tuple[int, int, int]) -> Lesion | None:
         """Return the listed lesion that holds the ``voxel`` (i, j, k), None where none does."""
-        number = self._listed_number(voxel)
-        return None if number is None else self._listed_rows[number]
+        rank = self.curve.measures.rank_of(voxel)
+        if rank is None or rank >= self.point.count:
+            return None
+        component = self._components.holding(self._components.tree.leaf_of_rank[rank : rank + 1])[0]
+        number = np.flatnonzero(self._largest_first == component)
+        return self.listed[int(number[0])] if number.size else None
 
     @cached_property
     def notes(self) -> dict[int, str]:
@@ -140,16 +148,10 @@ class Lesions:
         return self.curve.tree.component(self.curve.measures.rank_of(lesion.peak), self.point.count)
 
     @cached_property
-    def _listed_rows(self) -> list[Lesion]:
-        return self.curve.measures.rows(self._components, self._listed)
-
-    def _listed_number(self, voxel) -> int | None:
-        rank = self.curve.measures.rank_of(voxel)
-        if rank is None or rank >= self.point.count:
-            return None
-        component = int(self._components.holding(self.curve.tree.leaf_of_rank[rank : rank + 1])[0])
-        number = int(np.searchsorted(self._listed, component))
-        return number if number < self._listed.size and self._listed[number] == component else None
+    def _largest_first(self) -> np.ndarray:
+        """The indices of the listed components, those of equal size in the order of their ids."""
+        basin, voxels = self._components.basin[self._listed], self._components.voxels[self._listed]
+        return self._listed[np.lexsort((basin, -voxels))]
 
     def _large(self, components) -> np.ndarray:
         """Which components have at least the smallest size."""
@@ -157,9 +159,8 @@ class Lesions:
         if self._minimum_diameter > 0:
             measures = self.curve.measures
             hopeful = np.flatnonzero(large & (components.voxels >= measures.smallest_size(self._minimum_diameter)))
-            diameters = np.array([row.diameter_mm for row in measures.rows(components, hopeful)])
             large = np.zeros(large.size, bool)
-            large[hopeful[diameters >= self._minimum_diameter]] = True
+            large[hopeful] = measures.reach(components, hopeful, self._minimum_diameter)
         return large
 
     def _was_listed(self, nodes: np.ndarray) -> np.ndarray:

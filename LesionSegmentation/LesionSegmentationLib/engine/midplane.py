@@ -13,7 +13,7 @@ from .intensity import head_mask, standardise
 
 LEFT, RIGHT, MIDDLE = "left", "right", "middle"
 MARGIN_MM = 5.0
-_SAMPLES = 36  # along each axis: a plane needs no more
+_SAMPLES = 36  # at most, along each axis: a plane needs no more
 _STEEPEST = np.tan(np.radians(25))
 _LEAST_LIKENESS = 0.8  # correlation of an image with its mirror image; heads reach 0.9
 
@@ -43,27 +43,27 @@ def find_midplane(array: np.ndarray, geometry: Geometry) -> Midplane | None:
     It is the plane on which the image is most like its mirror image. Not clear: a head that is cut off at one side, is
     turned by more than 25 degrees or is unlike on both sides, and no head at all.
     """
-    steps = [max(1, n // _SAMPLES) for n in array.shape]
-    values = standardise(
-        ndimage.uniform_filter(array.astype(np.float32), steps)[tuple(slice(None, None, s) for s in steps)]
-    )
+    steps = [-(-n // _SAMPLES) for n in array.shape]
+    values = standardise(_coarse(array, steps))
     inside = head_mask(values)
     if not inside.any() or _is_cut_off(inside, int(np.argmax(np.abs(geometry.affine[0, :3]) / geometry.spacing))):
         return None
     values = np.minimum(values, 1.5)  # what is very bright is seldom on both sides
     to_world = geometry.affine @ np.diag([*steps, 1.0])
     to_voxel = np.linalg.inv(to_world)
-    places = to_world[:3, :3] @ np.indices(values.shape).reshape(3, -1) + to_world[:3, 3:]
-    centre = places[:, inside.reshape(-1)].mean(axis=1)
-    places -= centre[:, None]
+    centre = to_world[:3, :3] @ np.argwhere(inside).mean(axis=0) + to_world[:3, 3]
+    deviation = values - values.mean(dtype=np.float64)
+    length = np.linalg.norm(deviation)
 
     def unlikeness(plane):
         normal = np.array([1.0, -plane[1], -plane[2]])
-        twice = 2 * (normal @ places - plane[0]) / (normal @ normal)
-        mirrored = places - np.outer(normal, twice) + centre[:, None]
-        voxels = to_voxel[:3, :3] @ mirrored + to_voxel[:3, 3:]
-        other = ndimage.map_coordinates(values, voxels, order=1, cval=0.0)
-        return 1 - np.corrcoef(values.reshape(-1), other)[0, 1]
+        mirror = np.eye(4)
+        mirror[:3, :3] -= 2 * np.outer(normal, normal) / (normal @ normal)
+        mirror[:3, 3] = centre - mirror[:3, :3] @ centre + 2 * plane[0] * normal / (normal @ normal)
+        there = to_voxel @ mirror @ to_world
+        other = ndimage.affine_transform(values, there[:3, :3], there[:3, 3], order=1, cval=0.0)
+        other = other - other.mean(dtype=np.float64)
+        return 1 - np.vdot(deviation, other) / max(length * np.linalg.norm(other), 1e-12)
 
     simplex = np.array([[0, 0, 0], [8, 0, 0], [0, 0.15, 0], [0, 0, 0.15]], float)
     best = minimize(
@@ -73,6 +73,14 @@ def find_midplane(array: np.ndarray, geometry: Geometry) -> Midplane | None:
     if best.fun > 1 - _LEAST_LIKENESS or np.abs(tilt).max() > _STEEPEST:
         return None
     return Midplane(float(centre[0] + at - tilt[0] * centre[1] - tilt[1] * centre[2]), (tilt[0], tilt[1]))
+
+
+def _coarse(array: np.ndarray, steps: list[int]) -> np.ndarray:
+    """The means of the blocks around every ``steps``-th voxel, float32."""
+    for axis, step in enumerate(steps):  # what is left out along one axis need not be averaged along the next
+        array = ndimage.uniform_filter1d(array, step, axis, np.float32)
+        array = array[(slice(None),) * axis + (slice(None, None, step),)]
+    return array
 
 
 def _is_cut_off(inside: np.ndarray, across: int) -> bool:

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from . import lesion_text
 
 REST_MS = 120
+LARGEST_FIRST = 2, True  # the column of the volume, falling
 
 
 class LesionTableView:
@@ -28,7 +29,7 @@ class LesionTableView:
         self._sides = lambda lesion: ""
         self._peak = None  # of the chosen lesion
         self._texts = []  # what each row shows, None for a row not written yet
-        self._sortColumn, self._falling = 2, True
+        self._sortColumn, self._falling = LARGEST_FIRST
         self._fillTimer = qt.QTimer()
         self._fillTimer.setSingleShot(True)
         self._fillTimer.setInterval(REST_MS)
@@ -46,7 +47,7 @@ class LesionTableView:
     def show(self, lesions, side):
         """Show engine Lesions (None for none); ``side``: Lesion -> side of the patient or None."""
         self._lesions, self._sides = lesions, side
-        self.rows = [] if lesions is None else sorted(lesions.listed, key=self._sortKey, reverse=self._falling)
+        self.rows = self._sorted(lesions)
         if lesions is None:
             self._peak = None
         wasBlocked = self.table.blockSignals(True)
@@ -69,12 +70,13 @@ class LesionTableView:
 
     def undecided(self, step):
         """Return the next (``step`` 1) or previous (-1) undecided lesion from the chosen one on, None without any."""
-        count = len(self.rows)
+        rows = self.rows[:]
+        count = len(rows)
         start = self._rowOf(self.current)
         if start is None:
             start = -1 if step > 0 else count
         for offset in range(1, count + 1):
-            lesion = self.rows[(start + step * offset) % count]
+            lesion = rows[(start + step * offset) % count]
             if self._lesions.states[lesion.id].startswith("undecided"):
                 return lesion
         return None
@@ -108,6 +110,13 @@ class LesionTableView:
             (_("Beta"), _("The setting at which it appears: beta, with alpha = 1 - beta.")),
             (_("Note"), _("Your note.")),
         )
+
+    def _sorted(self, lesions):
+        if lesions is None:
+            return []
+        if (self._sortColumn, self._falling) == LARGEST_FIRST:
+            return lesions.listed  # as the engine has them: only those that are looked at are measured
+        return sorted(lesions.listed, key=self._sortKey, reverse=self._falling)
 
     def _sortKey(self, lesion):
         beta = 2.0 if lesion.appears_at_beta is None else lesion.appears_at_beta
@@ -146,8 +155,8 @@ class LesionTableView:
         self._fill(range(len(self.rows)))
 
     def _fill(self, rows):
-        for row in rows:
-            texts, shown = self._textsOf(self.rows[row]), self._texts[row]
+        for row, lesion in zip(rows, self.rows[rows.start : rows.stop]):
+            texts, shown = self._textsOf(lesion), self._texts[row]
             if texts == shown:
                 continue
             if shown is None:
@@ -174,7 +183,7 @@ class LesionTableView:
             self.table.item(row, column).setFont(font)
 
     def _rowOf(self, lesion):
-        return next((row for row, listed in enumerate(self.rows) if listed is lesion), None)
+        return None if lesion is None else self.rows.index(lesion)
 
     def _select(self, scroll):
         row = self._rowOf(self.current)

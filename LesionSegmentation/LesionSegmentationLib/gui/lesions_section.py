@@ -30,6 +30,7 @@ class LesionsSection:
         self._parameterNode = self._guiTag = None
         self._blinksLeft = 0
         self._notePeak = None  # of the lesion whose note is shown
+        self._possible = None  # what the buttons were last brought to
         widget = loadSection(place, resourcePath("UI/LesionsSection.ui"))
         self.widget, self.ui = widget, slicer.util.childWidgetVariables(widget)
         self.ui.resultSelector.addAttribute("vtkMRMLSegmentationNode", ROLE, SEGMENTATION_ROLE)
@@ -105,12 +106,15 @@ class LesionsSection:
     def _refresh(self):
         """Bring buttons and note to what can be done now."""
         ui, lesion = self.ui, self.table.current
-        for part in (ui.keepButton, ui.rejectButton, ui.undecideButton, ui.noteEdit):
-            part.enabled = lesion is not None
-        for part in (ui.nextButton, ui.previousButton, ui.tableButton):
-            part.enabled = bool(self.table.rows)
-        for part in (ui.resetDecisionsButton, ui.resetEditsButton):
-            part.enabled = self.result is not None
+        possible = (lesion is not None, bool(self.table.rows), self.result is not None)
+        if possible != self._possible:  # seldom while the slider moves
+            self._possible = possible
+            for part in (ui.keepButton, ui.rejectButton, ui.undecideButton, ui.noteEdit):
+                part.enabled = lesion is not None
+            for part in (ui.nextButton, ui.previousButton, ui.tableButton):
+                part.enabled = bool(self.table.rows)
+            for part in (ui.resetDecisionsButton, ui.resetEditsButton):
+                part.enabled = self.result is not None
         peak = None if lesion is None else lesion.peak
         if peak != self._notePeak or not ui.noteEdit.focus:  # never under the hands of somebody who writes
             self._notePeak = peak

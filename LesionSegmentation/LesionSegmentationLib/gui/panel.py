@@ -15,7 +15,7 @@ from .run_section import RunSection, confirmed
 from .section import loadSection
 from .tab_order import orderTabs
 from .train_section import TrainSection
-from .tune_section import TuneSection
+from .tune_section import SETTING, TuneSection
 from .views_section import ViewsSection
 
 
@@ -35,6 +35,7 @@ class Panel:
         self._worked = None  # the segmentation node last worked on, or tried to
         self._interrupted = None  # the LesionResult that was worked on before the run under way
         self._confirmedKey = None  # the choice of volumes that was confirmed in spite of its warnings
+        self._refreshedFor = None  # what the sections were last brought to
         inputs = loadSection(ui.studyButton, resourcePath("UI/InputsSection.ui"), ui)
         loadSection(ui.modelButton, resourcePath("UI/ModelSection.ui"), ui)
         loadSection(ui.runPlace, resourcePath("UI/RunSection.ui"), ui)
@@ -63,6 +64,7 @@ class Panel:
         self.inputs.setParameterNode(parameterNode)
         if parameterNode is not None:
             self._guiTag = parameterNode.connectGui(self.ui)
+        self._refreshedFor = None
         self.models.setParameterNode(parameterNode)
         self.onParametersChanged()
 
@@ -72,7 +74,10 @@ class Panel:
             self._followSegmentation()
             self.operatingPoint.onParametersChanged()
             self.followUp.onParametersChanged()
-            self._refresh()
+            choices = self._choices()
+            if choices != self._refreshedFor:
+                self._refreshedFor = choices
+                self._refresh()
 
     def abandon(self):
         """Stop a run and forget the result: the scene they belong to is going away."""
@@ -183,6 +188,13 @@ class Panel:
         views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         if any(view.GetBackgroundVolumeID() != node.GetID() for view in views):
             slicer.util.setSliceViewerLayers(background=node, fit=True)
+
+    def _choices(self):
+        """All that was chosen but the setting, which changes with every tick of the slider."""
+        node, roles = self._parameterNode.parameterNode, []
+        node.GetNodeReferenceRoles(roles)
+        values = [(name, node.GetParameter(name)) for name in node.GetParameterNames() if name not in SETTING]
+        return values, [(role, node.GetNodeReferenceID(role)) for role in roles], self.operatingPoint.result
 
     def _refresh(self):
         """Bring all sections to what is chosen and to what can be done now."""

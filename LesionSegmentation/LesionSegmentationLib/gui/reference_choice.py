@@ -1,7 +1,6 @@
 """The choice of a reference segmentation, and what the comparison with it says."""
 
 from ..engine.errors import InputError
-from ..scene.reference_comparison import keptReference
 from . import tune_text
 
 
@@ -29,7 +28,7 @@ class ReferenceChoice:
             self.comparison.release()
         self._result = result
         self._ui.comparedSelector.enabled = result is not None
-        self._compare(None if result is None else keptReference(result.segmentationNode))
+        self._compare(None if result is None else result.keptReference)
 
     def update(self):
         """Bring colours and note to what is shown, and the reference to what became of it."""

@@ -12,6 +12,7 @@ class TuneFigures:
     def __init__(self, ui):
         self._ui = ui
         self._measured = None
+        self._columns = {}  # source: whether its column is shown
 
     def setResult(self, result):
         """Forget what was shown, for a LesionResult or None."""
@@ -46,6 +47,9 @@ class TuneFigures:
             self._label(source, name).text = panel_text.figureText(values.get(name.lower()))
 
     def _showColumn(self, source, shown):
+        if self._columns.get(source) is shown:
+            return
+        self._columns[source] = shown
         for widget in (getattr(self._ui, f"{source}Title"), *(self._label(source, name) for name in NAMES)):
             widget.visible = shown
 

@@ -70,7 +70,11 @@ class Segmenting:
         for warning in findings.warnings:
             logging.warning("Lesion segmentation: %s", warning)
         findings.refuse()
-        return SegmentationRun(self.worker(), nodes, model, device, reference)
+        run = SegmentationRun(self.worker(), nodes, model, device, reference)
+        # While the worker is at work: what shows the result takes a moment to load, and nobody waits for it now.
+        from ..scene import lesion_result  # noqa: F401
+
+        return run
 
     def resultOf(self, run):
         """Put the result of a finished run into the scene; returns the LesionResult."""

@@ -14,7 +14,7 @@ from ..engine.operating_curve import OperatingCurve
 from .disagreement import drawAsUsual
 from .lesion_views import jumpTo
 from .live import LiveSegment
-from .reference_comparison import ReferenceComparison, keepReference
+from .reference_comparison import ReferenceComparison, keepReference, keptReference
 from .result_nodes import storedDecisions, storeDecisions, storedMap, storeMap
 from .segmentation import (
     PROVENANCE_TAG,
@@ -103,6 +103,11 @@ class LesionResult:
         """The volume that was segmented, None once it was removed."""
         return self.segmentationNode.GetNodeReference(self.segmentationNode.GetReferenceImageGeometryReferenceRole())
 
+    @property
+    def keptReference(self):
+        """The node that this result was last compared with, None for none."""
+        return keptReference(self.segmentationNode)
+
     def show(self, alpha, beta, minimumVolumeMl=0.0, minimumDiameterMm=0.0, minimumVoxels=0):
         """Show the operating point of alpha (false positives) and beta (false negatives); returns its Lesions.
 
@@ -177,10 +182,10 @@ class LesionResult:
 
     def lesion(self, lesionId):
         """Return the listed lesion of that id. Raises InputError where there is none."""
-        found = [lesion for lesion in self.lesions.listed if lesion.id == lesionId] if self.lesions else []
-        if not found:
+        found = self.lesions.listed.with_id(lesionId) if self.lesions is not None else None
+        if found is None:
             raise InputError(f"There is no lesion {lesionId} in the list at this setting.")
-        return found[0]
+        return found
 
     def isUndecided(self, lesionId):
         """Whether a listed lesion has yet to be decided on."""

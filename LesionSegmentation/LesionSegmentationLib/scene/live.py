@@ -16,7 +16,7 @@ import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 from ..engine.errors import InputError
-from .segmentation import LABELMAP, SURFACE, referenceGrid
+from .segmentation import LABELMAP, SURFACE, makeSurface, referenceGrid
 
 # States of a voxel, one bit each. It is in the segment when it is asked for or painted, and not erased.
 _ASKED, _PAINTED, _ERASED, _MARKED = (np.uint8(1 << bit) for bit in range(4))
@@ -44,18 +44,19 @@ class LiveSegment:
             raise InputError(f"{segmentationNode.GetName()} has another grid than the result to show in it.")
         self._states = np.zeros(int(np.prod(self._shape)), np.uint8)
         self._painted = self._erased = np.zeros(0, np.int64)
-        self._lesions = lesions  # what is asked for, where it is engine Lesions
+        self._lesions = self._noted = lesions  # asked for, where it is engine Lesions; and those the states speak of
+        self._places = None, None  # a curve, and where in the labelmap its voxels are
         labelmap = self._labelmap()
-        self._asked = self._present(labelmap) if lesions is None else lesions.voxels  # None where not listed
-        self._states[self._asked] = _ASKED
+        self._asked = self._present(labelmap) if lesions is None else None
+        self._states[self._askedVoxels()] = _ASKED
         self._stamp = self._stampOf(labelmap) if lesions is None else None
 
     @property
     def shown(self):
         """Flat indices of the voxels in the segment as last written, hand edits included; unsorted."""
-        asked = self._askedVoxels()
-        asked = asked[self._states[asked] & _ERASED == 0]
-        return np.concatenate([asked, self._painted[self._states[self._painted] & _ASKED == 0]])
+        states, asked = self._statesNow(), self._askedVoxels()
+        asked = asked[states[asked] & _ERASED == 0]
+        return np.concatenate([asked, self._painted[states[self._painted] & _ASKED == 0]])
 
     def edits(self):
         """Return the hand edits made so far: two sorted arrays of flat indices, (painted, erased)."""
@@ -65,50 +66,53 @@ class LiveSegment:
     def overrides(self):
         """Return the hand edits that change what is asked for: flat indices (painted beyond it, erased from it)."""
         painted, erased = self.edits()
-        states = self._states
+        if not (painted.size or erased.size):
+            return painted, erased
+        states = self._statesNow()
         return painted[states[painted] & _ASKED == 0], erased[states[erased] & _ASKED != 0]
 
     def resetEdits(self):
         """Forget the hand edits and show what was last asked for, nothing else."""
         labelmap = self._labelmap()
         self._collectEdits(labelmap)
-        painted, erased = self._painted, self._erased
+        painted, erased, states = self._painted, self._erased, self._statesNow()
         self._painted = self._erased = np.zeros(0, np.int64)
-        self._states &= ~_EDITED
-        self._write(labelmap, erased[self._states[erased] & _ASKED != 0], painted[self._states[painted] & _ASKED == 0])
+        states &= ~_EDITED
+        back, away = erased[states[erased] & _ASKED != 0], painted[states[painted] & _ASKED == 0]
+        self._write(labelmap, _turned(back, self._shape), _turned(away, self._shape))
 
     def showLesions(self, lesions, tags=None):
         """Show the voxels of engine Lesions, and set ``tags`` of the segment, {name: value}; one event at most."""
         earlier = self._lesions
         if earlier is None or earlier.curve is not lesions.curve:
             self.show(lesions.voxels, tags)
-        else:
-            labelmap = self._labelmap()
-            self._collectEdits(labelmap)
-            added, removed = lesions.changes_from(earlier)
-            self._states[added] ^= _ASKED
-            self._states[removed] ^= _ASKED
-            self._asked = None
-            self._writeUnedited(labelmap, added, removed, tags)
+            self._lesions = self._noted = lesions
+            return
+        labelmap = self._labelmap()
+        self._collectEdits(labelmap)
+        added, removed = lesions.changes_from(earlier)
+        if self._painted.size or self._erased.size:
+            order = lesions.curve.order
+            added, removed = added[self._unedited(order[added])], removed[self._unedited(order[removed])]
+        places = self._placesOf(lesions.curve)
         self._lesions = lesions
+        self._write(labelmap, places[added], places[removed], tags)
 
     def show(self, voxels, tags=None):
         """Show exactly ``voxels`` (flat indices, each once) and the hand edits on top of them."""
         labelmap = self._labelmap()
         self._collectEdits(labelmap)
-        self._lesions = None
-        added, removed = self._exchange(voxels)
-        self._writeUnedited(labelmap, added, removed, tags)
+        added, removed = (part[self._unedited(part)] for part in self._exchange(voxels))
+        self._write(labelmap, _turned(added, self._shape), _turned(removed, self._shape), tags)
 
     def updateSurface(self):
         """Make the 3D surface of what is shown, anew: Slicer would keep an old one."""
         with self._ownChange():
-            self._node.GetSegmentation().CreateRepresentation(SURFACE, True)
+            makeSurface(self._node.GetSegmentation(), self._segmentId)
 
     def _exchange(self, voxels):
         """Take ``voxels`` as what is asked for from now on; return the flat indices (added, removed)."""
-        states = self._states
-        asked = self._askedVoxels()
+        states, asked = self._statesNow(), self._askedVoxels()
         # Settings give prefixes of one ranking: what two of them begin with in common need not be looked at.
         common = _commonLength(asked, voxels)
         old, new = asked[common:], voxels[common:]
@@ -118,28 +122,40 @@ class LiveSegment:
         states[new] ^= _MARKED
         states[added] ^= _ASKED
         states[removed] ^= _ASKED
-        self._asked = voxels
+        self._asked, self._lesions, self._noted = voxels, None, None
         return added, removed
 
-    def _askedVoxels(self):
-        if self._asked is None:
-            self._asked = np.flatnonzero(self._states & _ASKED)
-        return self._asked
+    def _unedited(self, voxels):
+        """Which voxels have no hand edit that stands above what is asked for."""
+        return self._states[voxels] & _EDITED == 0
 
-    def _writeUnedited(self, labelmap, added, removed, tags):
-        """Write what changed in what is asked for, where no hand edit stands above it."""
-        if self._painted.size or self._erased.size:
-            added, removed = (part[self._states[part] & _EDITED == 0] for part in (added, removed))
-        self._write(labelmap, added, removed, tags)
+    def _askedVoxels(self):
+        return self._asked if self._lesions is None else self._lesions.voxels
+
+    def _statesNow(self):
+        """The states, brought to what is asked for. Only hand edits need them, not each move of a slider."""
+        if self._noted is not self._lesions:
+            for changed in self._lesions.changes_from(self._noted):
+                self._states[self._lesions.curve.order[changed]] ^= _ASKED
+            self._noted = self._lesions
+        return self._states
+
+    def _placesOf(self, curve):
+        """The places in the labelmap of the voxels of a curve, which may have got more of them since."""
+        known, places = self._places
+        if known is not curve or places.size != curve.order.size:
+            places = _turned(curve.order, self._shape)
+            self._places = curve, places
+        return places
 
     def _write(self, labelmap, added, removed, tags=None):
-        """Write the voxels that enter and leave the segment, and its tags; tell those who draw it, once."""
+        """Write the voxels (places in the labelmap) that enter and leave, and tags; tell those who draw it, once."""
         segment, before = self._segment(), self._segment().GetMTime()
         changed = added.size or removed.size
         if changed:
             array = _arrayOf(labelmap)
-            array[_turned(removed, self._shape)] = 0
-            array[_turned(added, self._shape)] = segment.GetLabelValue()
+            array[removed] = 0
+            array[added] = segment.GetLabelValue()
             labelmap.GetPointData().GetScalars().Modified()
         for name, value in (tags or {}).items():
             segment.SetTag(name, value)  # says that the segment was modified where the value is another one
@@ -190,7 +206,7 @@ class LiveSegment:
             labelmap.DeepCopy(whole)
         if hadSurface and not segmentation.ContainsRepresentation(SURFACE):
             # Slicer throws it away with the old labelmap, and then nothing would be left in the 3D view.
-            segmentation.CreateRepresentation(SURFACE, True)
+            makeSurface(segmentation, self._segmentId)
         return labelmap
 
     def _present(self, labelmap):

@@ -3,7 +3,7 @@
 import slicer
 
 from ..engine.errors import InputError
-from .segmentation import SURFACE
+from .segmentation import SURFACE, makeSurface
 from .view_marks import ViewMarks
 
 LAYOUT = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
@@ -49,7 +49,7 @@ class ReadingViews:
         result.segmentationNode.GetDisplayNode().SetVisibility2D(True)
         result.segmentationNode.GetDisplayNode().SetVisibility3D(True)
         if not result.segmentationNode.GetSegmentation().ContainsRepresentation(SURFACE):
-            result.segmentationNode.CreateClosedSurfaceRepresentation()
+            makeSurface(result.segmentationNode.GetSegmentation(), result.segmentId)
 
     def leave(self):
         """Put layout, layers, links, rulers and markers back; a layout that the user has chosen since stays.

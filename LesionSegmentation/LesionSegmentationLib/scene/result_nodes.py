@@ -31,11 +31,12 @@ def storeMap(scene, segmentationNode, referenceNode, probabilityMap):
         "provenance": probabilityMap.provenance,
         "rho": None if score is None else [score.lowest, score.highest],
     }
-    volumes = [(PROBABILITY, f"{name} lesion probability", probabilityMap.array)]
+    volumes = [(PROBABILITY, f"{name} lesion probability", probabilityMap.array, (0.0, 1.0))]
     if score is not None:
-        volumes.append((SCORE, f"{name} lesion score", score.array))
-    for role, title, array in volumes:
-        node = _addVolume(scene, referenceNode, scene.GenerateUniqueName(title), array)
+        window = float(score.array.min()), float(score.array.max())
+        volumes.append((SCORE, f"{name} lesion score", score.array, window))
+    for role, title, array, window in volumes:
+        node = _addVolume(scene, referenceNode, scene.GenerateUniqueName(title), array, window)
         node.SetAttribute(ROLE, role)
         segmentationNode.SetNodeReferenceID(role, node.GetID())
     segmentationNode.SetAttribute(MAP, json.dumps(entry, sort_keys=True, allow_nan=False))
@@ -99,13 +100,18 @@ def storedDecisions(segmentationNode):
         ) from error
 
 
-def _addVolume(scene, referenceNode, name, array):
-    """Add ``array`` (i, j, k) as a scalar volume that lies where the reference volume lies."""
+def _addVolume(scene, referenceNode, name, array, window):
+    """Add ``array`` (i, j, k) as a scalar volume that lies where the reference volume lies.
+
+    ``window``: the values that are drawn black and white.
+    """
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     node.CopyOrientation(referenceNode)
     node.SetAndObserveTransformNodeID(referenceNode.GetTransformNodeID())
-    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(array.transpose(2, 1, 0)))
-    node.CreateDefaultDisplayNodes()
+    node.CreateDefaultDisplayNodes()  # before there are voxels: Slicer would search all of them for a window
+    node.GetDisplayNode().AutoWindowLevelOff()
+    node.GetDisplayNode().SetWindowLevelMinMax(*window)
+    slicer.util.updateVolumeFromArray(node, array.transpose(2, 1, 0))
     placeBeside(scene, node, referenceNode)
     return node
 

@@ -12,6 +12,9 @@ LABELMAP, SURFACE = "Binary labelmap", "Closed surface"  # Slicer's names
 COLOUR = (1.0, 0.35, 0.15)
 FILL_OPACITY, OUTLINE_OPACITY = 0.35, 1.0
 PROVENANCE_TAG = "LesionSegmentation.Provenance"
+# Slicer's names: surface nets with their own smoothing. They take a sixth of the time of its default, flying edges and
+# forty rounds of smoothing, so that the 3D view follows when the hand rests; the lesions look the same.
+_QUICK_SURFACE = {"Conversion method": "1", "SurfaceNets smoothing": "1"}
 ROLE = "LesionSegmentation.Role"  # attribute of the nodes of a result
 SEGMENTATION_ROLE = "segmentation"
 
@@ -28,6 +31,8 @@ def createLesionSegmentation(scene, referenceNode, name):
     node.SetAndObserveTransformNodeID(referenceNode.GetTransformNodeID())
     node.SetReferenceImageGeometryParameterFromVolumeNode(referenceNode)
     node.GetSegmentation().AddSegment(_emptySegment(referenceGrid(node)), SEGMENT_ID)
+    for name, value in _QUICK_SURFACE.items():
+        node.GetSegmentation().SetConversionParameter(name, value)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetOpacity2DFill(FILL_OPACITY)
@@ -35,6 +40,19 @@ def createLesionSegmentation(scene, referenceNode, name):
     display.SetSegmentOpacity2DFill(SEGMENT_ID, 1.0)
     placeBeside(scene, node, referenceNode)
     return node
+
+
+def makeSurface(segmentation, segmentId):
+    """Make the 3D surfaces of a vtkSegmentation anew, which Slicer would keep as they were, and shade that of a segment
+    smoothly."""
+    segmentation.CreateRepresentation(SURFACE, True)
+    surface = segmentation.GetSegment(segmentId).GetRepresentation(SURFACE)
+    if surface is None or surface.GetPointData().GetNormals() is not None or surface.GetPolys().GetMaxCellSize() != 3:
+        return
+    normals = vtk.vtkTriangleMeshPointNormals()  # surface nets make none
+    normals.SetInputData(surface)
+    normals.Update()
+    surface.GetPointData().SetNormals(normals.GetOutput().GetPointData().GetNormals())
 
 
 def referenceGrid(segmentationNode):

@@ -6,7 +6,6 @@ from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
 from ..engine.study import overlap
-from ..engine.tissue_contrast import KINDS, looks_like, shows
 from .dicom_identity import dicomIdentity
 from .volumes import volumeGeometry, voxelsOf
 
@@ -50,6 +49,8 @@ class StudyCheck:
             return Findings(refusal=str(error))
 
     def _checked(self, nodes, reference):
+        from ..engine.tissue_contrast import KINDS, shows  # brings scipy, which an empty panel does not need
+
         _refuseTwice(nodes)
         looks = {channel: self._looksOf(node) for channel, node in nodes.items()}
         notes = _compareGrids(nodes, reference) if reference in nodes else []
@@ -66,6 +67,8 @@ class StudyCheck:
 
     def _looksOf(self, node):
         """What a volume looks like, see ``looks_like``; raises InputError when it cannot be an image at all."""
+        from ..engine.tissue_contrast import looks_like
+
         image = node.GetImageData()
         stamp = (None if image is None else image.GetMTime(), node.GetMTime())
         known = self._looks.get(node.GetID())
