@@ -98,6 +98,38 @@ def testReadingNeedsNoMouse(section, ui, flairNode):
     assert "All lesions" in ui.statusLabel.text
 
 
+def testBackspaceTakesTheLastDecisionBackAndGoesThere(section, ui, flairNode):
+    table = section.ui.lesionTable
+    first = list(section.table.rows)
+    press(table, "K")
+    press(table, "R")
+    press(table, "Up")
+    press(table, "K")  # it was rejected
+    states = section.result.lesions.states
+    assert [states[lesion.id] for lesion in first[:3]] == ["kept", "kept", "undecided"]
+    press(table, "Backspace")
+    assert section.result.lesions.states[first[1].id] == "rejected"
+    assert section.table.current.id == first[1].id and table.focus
+    assertAgrees(section, ui, flairNode)
+    press(table, "Backspace")
+    press(table, "Backspace")
+    states = section.result.lesions.states
+    assert [states[lesion.id] for lesion in first[:3]] == ["undecided"] * 3
+    assert section.table.current.id == first[0].id
+    press(table, "Backspace")
+    assert "no decision to take back" in ui.statusLabel.text
+
+
+def testLComesBackToTheListFromTheSlider(section, ui):
+    ui.balanceSlider.setFocus()
+    assert not section.ui.lesionTable.focus
+    press(ui.balanceSlider, "L")
+    assert section.ui.lesionTable.focus
+    section.ui.noteEdit.setFocus()
+    press(section.ui.noteEdit, "L")
+    assert section.ui.noteEdit.focus  # a letter there
+
+
 def testNextAndPreviousGoRoundTheUndecided(section):
     table = section.ui.lesionTable
     first = list(section.table.rows)

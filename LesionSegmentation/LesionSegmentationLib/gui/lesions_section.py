@@ -19,17 +19,19 @@ class LesionsSection:
     """Fills ``place`` (a collapsible button with a layout) with the list of the lesions of a LesionResult.
 
     ``logic``: LesionSegmentationLogic, which does what the clicks and keys ask for. ``resourcePath(name)``: where a
-    file of Resources lies. ``say`` shows a sentence in the status. ``changed``, to be set by whoever shows the figures:
-    called when a decision changed what is shown.
+    file of Resources lies. ``say`` shows a sentence in the status. ``panel``: the widget of the whole module, from
+    anywhere in which the key L comes back to the list. ``changed``, to be set by whoever shows the figures: called when
+    a decision changed what is shown.
     """
 
-    def __init__(self, place, logic, resourcePath, say):
+    def __init__(self, place, logic, resourcePath, say, panel):
         self.logic, self._say = logic, say
         self.changed = lambda: None
         self.result = None
         self._parameterNode = self._guiTag = None
         self._blinksLeft = 0
         self._notePeak = None  # of the lesion whose note is shown
+        self._decided = []  # (peak, state before) of the decisions made here, the last one last
         self._possible = None  # what the buttons were last brought to
         widget = loadSection(place, resourcePath("UI/LesionsSection.ui"))
         self.widget, self.ui = widget, slicer.util.childWidgetVariables(widget)
@@ -42,6 +44,7 @@ class LesionsSection:
         self._blinkTimer.timeout.connect(self._onBlink)
         self.ui.advanceCheckBox.checked = str(qt.QSettings().value(ADVANCE_SETTING, True)).lower() != "false"
         self._connect()
+        self._addKey("L", self._focusTable, panel)
         self.setResult(None)
 
     def _connect(self):
@@ -57,6 +60,7 @@ class LesionsSection:
             self._addKey(key, slot)
         self._addKey("T", self._onEditNote)
         self._addKey("Esc", self._focusTable)
+        self._addKey("Backspace", self._onTakeBack)
         ui.noteEdit.textEdited.connect(self._onNoteEdited)
         ui.noteEdit.returnPressed.connect(self._focusTable)
         ui.advanceCheckBox.toggled.connect(self._onAdvanceToggled)
@@ -64,9 +68,9 @@ class LesionsSection:
         ui.resetEditsButton.clicked.connect(self._onResetEdits)
         ui.tableButton.clicked.connect(self._onTable)
 
-    def _addKey(self, key, slot):
-        # Only while the keyboard is in this section: slice views have single-letter keys of their own.
-        shortcut = qt.QShortcut(qt.QKeySequence(key), self.widget)
+    def _addKey(self, key, slot, widget=None):
+        # Only while the keyboard is in this section or panel: slice views have single-letter keys of their own.
+        shortcut = qt.QShortcut(qt.QKeySequence(key), widget or self.widget)
         shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
         shortcut.activated.connect(slot)
 
@@ -84,6 +88,7 @@ class LesionsSection:
         if result is None:
             self.mark.remove()
         self.result = result
+        self._decided = []
         self.showLesions(None if result is None else result.lesions)
 
     def showLesions(self, lesions):
@@ -158,6 +163,7 @@ class LesionsSection:
         if lesion is None or not self.result.inScene:
             return
         following = self.table.undecided(1)
+        self._decided.append((lesion.peak, self.result.lesions.states[lesion.id]))
         self.logic.decideLesion(self.result, lesion.id, state)
         self.changed()
         self._focusTable()
@@ -167,6 +173,21 @@ class LesionsSection:
             self.table.choose(following)
         elif self.table.undecided(1) is None and len(self.result.lesions):
             self._say(_("All lesions at this setting are decided on."))
+
+    def _onTakeBack(self):
+        """Take the last decision back and go to its lesion: for the key that was pressed too quickly."""
+        while self._decided and self.result.inScene:
+            peak, before = self._decided.pop()
+            lesion = self.result.lesions.holding(peak)
+            if lesion is not None:  # it is listed at this setting
+                self.logic.decideLesion(
+                    self.result, lesion.id, before if before in ("kept", "rejected") else "undecided"
+                )
+                self.changed()
+                self.table.choose(self.result.lesions.holding(peak))
+                self._focusTable()
+                return
+        self._say(_("There is no decision to take back."))
 
     def _onNext(self):
         self._step(1)
@@ -201,6 +222,7 @@ class LesionsSection:
         question = lesion_text.resetDecisionsText(len(self.result.decisions))
         if self.result.inScene and slicer.util.confirmOkCancelDisplay(question, _("Reset decisions")):
             self.logic.resetDecisions(self.result)
+            self._decided = []
             self.changed()
 
     def _onResetEdits(self):
