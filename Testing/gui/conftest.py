@@ -105,11 +105,16 @@ def warmWorker():
 
 
 @pytest.fixture
-def segmented(widget, ui, flairNode, models, brightModels, warmWorker, monkeypatch):
-    """The widget with a finished run."""
+def warm(widget, models, brightModels, warmWorker, monkeypatch):
+    """The panel runs its model in the shared worker, where it has the shared models."""
     if models is brightModels:
         warmWorker.start()  # unless it runs
         monkeypatch.setattr(widget.logic, "worker", lambda start=True: warmWorker)
+
+
+@pytest.fixture
+def segmented(widget, ui, flairNode, warm):
+    """The widget with a finished run."""
     ui.flairSelector.setCurrentNode(flairNode)
     segmentAndWait(ui, widget)
     assert widget.panel.operatingPoint.result is not None, ui.statusLabel.text

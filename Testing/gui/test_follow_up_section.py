@@ -24,7 +24,7 @@ def sectionUi(section):
 
 
 @pytest.fixture
-def twoStudies(widget, ui, scene):
+def twoStudies(widget, ui, scene, warm):
     """The segmentation nodes of two segmented visits, made by clicks."""
     made = []
     for name, lesions, seed in (("first visit", (KEPT, LOST), 7), ("second visit", (KEPT, CAME), 8)):

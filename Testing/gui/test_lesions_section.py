@@ -1,4 +1,4 @@
-"""Reading the lesions: list, keys, notes, filter, resets, reopened scenes; with real clicks and keys."""
+"""The Lesions section: list, notes, filter, resets, reopened scenes; with real clicks and keys."""
 
 import csv
 
@@ -8,9 +8,8 @@ import slicer
 import slicer.util
 
 from gui.panel_driving import click, dragSlider, press, processEvents, segmentAndWait, shownMask
+from gui.six_lesions import CUBES, assertAgrees, cells, readSix
 from gui.synthetic_head import addHead
-
-CUBES = ((20, 24, 26, 2), (34, 30, 24, 3), (28, 20, 34, 1), (36, 20, 14, 2), (16, 32, 18, 1), (26, 36, 30, 2))
 
 
 @pytest.fixture
@@ -19,23 +18,8 @@ def flairNode(scene):
 
 
 @pytest.fixture
-def section(widget, ui, flairNode, monkeypatch):
-    """The Lesions section after a run that found six lesions."""
-    import qt
-
-    monkeypatch.setattr(qt.QSettings, "value", lambda self, name, default=None: default)
-    monkeypatch.setattr(qt.QSettings, "setValue", lambda self, name, value: None)
-    ui.flairSelector.setCurrentNode(flairNode)
-    segmentAndWait(ui, widget)
-    assert len(widget.panel.lesions.result.lesions.listed) == 6, ui.statusLabel.text
-    return widget.panel.lesions
-
-
-def cells(section):
-    """What the table shows, after the hand has rested."""
-    processEvents(0.2)
-    table = section.ui.lesionTable
-    return [[table.item(row, column).text() for column in range(table.columnCount)] for row in range(table.rowCount)]
+def section(widget, ui, flairNode, warm, monkeypatch):
+    return readSix(widget, ui, flairNode, monkeypatch)
 
 
 def clickRow(section, row):
@@ -54,15 +38,6 @@ def slicePlaces():
     return {node.GetName(): node.GetSliceOffset() for node in nodes}
 
 
-def assertAgrees(section, ui, flairNode):
-    """Screen, list, figures and what would be exported are the same lesions."""
-    lesions = section.result.lesions
-    assert np.array_equal(shownMask(section.result, flairNode), lesions.mask())
-    assert ui.lesionCountLabel.text == str(len(lesions)) == str(len(lesions.rows))
-    assert {row[1] for row in cells(section)} == {str(lesion.id) for lesion in lesions.listed}
-    assert sum(row[0] != "rejected" for row in cells(section)) == len(lesions)
-
-
 def testTheListSaysWhatTheEngineSays(section, ui, flairNode):
     slicer.app.layoutManager()
     rows = cells(section)
@@ -78,74 +53,6 @@ def testTheListSaysWhatTheEngineSays(section, ui, flairNode):
     assert "0 kept, 0 rejected, 6 undecided." in section.ui.summaryLabel.text
     assert "Dice" in section.ui.summaryLabel.text
     assertAgrees(section, ui, flairNode)
-
-
-def testReadingNeedsNoMouse(section, ui, flairNode):
-    """After the run the keyboard is in the list, the first lesion chosen: K, R, K, ... and all are decided on."""
-    table = section.ui.lesionTable
-    assert table.focus and section.table.current == section.table.rows[0]
-    first = list(section.table.rows)
-    for number, lesion in enumerate(first):
-        assert section.table.current == lesion
-        press(table, "R" if number in (1, 4) else "K")
-    states = section.result.lesions.states
-    assert [states[lesion.id] for lesion in first] == ["kept", "rejected", "kept", "kept", "rejected", "kept"]
-    assert "4 kept, 2 rejected, 0 undecided." in section.ui.summaryLabel.text
-    assert "All lesions" in ui.statusLabel.text
-    assertAgrees(section, ui, flairNode)
-    assert ui.lesionCountLabel.text == "4"
-    press(table, "N")
-    assert "All lesions" in ui.statusLabel.text
-
-
-def testBackspaceTakesTheLastDecisionBackAndGoesThere(section, ui, flairNode):
-    table = section.ui.lesionTable
-    first = list(section.table.rows)
-    press(table, "K")
-    press(table, "R")
-    press(table, "Up")
-    press(table, "K")  # it was rejected
-    states = section.result.lesions.states
-    assert [states[lesion.id] for lesion in first[:3]] == ["kept", "kept", "undecided"]
-    press(table, "Backspace")
-    assert section.result.lesions.states[first[1].id] == "rejected"
-    assert section.table.current.id == first[1].id and table.focus
-    assertAgrees(section, ui, flairNode)
-    press(table, "Backspace")
-    press(table, "Backspace")
-    states = section.result.lesions.states
-    assert [states[lesion.id] for lesion in first[:3]] == ["undecided"] * 3
-    assert section.table.current.id == first[0].id
-    press(table, "Backspace")
-    assert "no decision to take back" in ui.statusLabel.text
-
-
-def testLComesBackToTheListFromTheSlider(section, ui):
-    ui.balanceSlider.setFocus()
-    assert not section.ui.lesionTable.focus
-    press(ui.balanceSlider, "L")
-    assert section.ui.lesionTable.focus
-    section.ui.noteEdit.setFocus()
-    press(section.ui.noteEdit, "L")
-    assert section.ui.noteEdit.focus  # a letter there
-
-
-def testNextAndPreviousGoRoundTheUndecided(section):
-    table = section.ui.lesionTable
-    first = list(section.table.rows)
-    section.ui.advanceCheckBox.checked = False
-    press(table, "K")
-    assert section.table.current == first[0]
-    press(table, "N")
-    assert section.table.current == first[1]
-    press(table, "P")
-    assert section.table.current == first[5]
-    press(table, "N")
-    assert section.table.current == first[1]
-    press(table, "Up")
-    assert section.table.current == first[0]
-    press(table, "U")
-    assert section.result.isUndecided(first[0].id)
 
 
 def testButtonsDoWhatTheKeysDo(section, ui, flairNode):

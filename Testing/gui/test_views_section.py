@@ -13,7 +13,7 @@ from LesionSegmentationLib.scene.overlay_look import overlayLook
 
 
 @pytest.fixture
-def section(widget, ui, flairNode):
+def section(widget, ui, flairNode, warm):
     """The Views section after a run."""
     slicer.app.layoutManager()
     ui.flairSelector.setCurrentNode(flairNode)
