@@ -269,8 +269,6 @@ def _check_description(description: dict, name: str) -> None:
         "plan.tile": plan.get("tile") is None or _are_numbers(plan["tile"], 3, above=7),
         "calibration.scale": _are_numbers([calibration["scale"]], 1, above=0),
         "calibration.bias": _are_numbers([calibration["bias"]], 1, above=-math.inf),
-        "calibration.usual_ml": calibration.get("usual_ml") is None
-        or _are_numbers([calibration["usual_ml"]], 1, above=0),
     }
     for field, fine in numbers.items():
         if not fine:

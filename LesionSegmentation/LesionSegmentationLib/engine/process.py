@@ -80,10 +80,7 @@ def process(
 
     start = time.perf_counter()
     progress("restore", 0.0)
-    probability, shift = calibrated(maps[-1], bundle.description["calibration"], prepared.working.voxel_ml)
-    if shift > 0:
-        say(f"This study shows more lesion than usual: its log odds were raised by {shift:.2f}.")
-    probability = restore(probability, prepared)
+    probability = restore(calibrated(maps[-1], bundle.description["calibration"]), prepared)
     score = None if bundle.rho_range is None else _score(maps, prepared, outside_maps(loaded), bundle.rho_range)
     seconds["restore"] = _lap(start)
     progress("restore", 1.0)

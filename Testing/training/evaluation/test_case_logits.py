@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from bright_model import write_bright_model
+from LesionSegmentationLib.engine.calibration import calibrated
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.prepare import prepare
 from LesionSegmentationLib.engine.process import process
 from LesionSegmentationLib.engine.study import Study
 from LesionSegmentationLib.engine.volume import Volume
-from LesionSegmentationTraining.evaluation.case_logits import calibrated_probability, case_logits
+from LesionSegmentationTraining.evaluation.case_logits import case_logits
 from LesionSegmentationTraining.evaluation.settings import figures_at_settings
 
 from .conftest import bright_head
@@ -43,7 +44,7 @@ def test_the_posterior_is_that_of_inference(study, bundle):
     posterior = process(study, bundle, device="cpu").array
     calibration = bundle.description["calibration"]
     assert logits.dtype == np.float32 and logits.shape == case.image.shape[1:]
-    assert calibrated_probability(logits, calibration) == pytest.approx(posterior[prepared.crop], abs=1e-6)
+    assert calibrated(logits, calibration) == pytest.approx(posterior[prepared.crop], abs=1e-6)
     assert posterior.max() > 0.9
     rows = figures_at_settings(
         logits, mask[prepared.crop], calibration, [[0.25, 0.3], [4.0, 0.05]], (0.3, 0.7), (1, 1, 1)

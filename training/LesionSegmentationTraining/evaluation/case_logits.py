@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from LesionSegmentationLib.engine.calibration import calibrated
 from LesionSegmentationLib.engine.conditioned_score import ConditionedScore
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
@@ -70,11 +69,6 @@ def case_score(maps: np.ndarray, rho: tuple[float, float] | None) -> Conditioned
     ``rho``: (lowest, highest), the range that its loss was given.
     """
     return None if rho is None else ConditionedScore.of_maps(maps[0], maps[1], rho)
-
-
-def calibrated_probability(logits: np.ndarray, calibration: dict, voxel_ml: float = 0.001) -> np.ndarray:
-    """Return the probabilities of logits, float32, exactly as the engine does it; see its ``calibrated``."""
-    return calibrated(np.asarray(logits, np.float32), calibration, voxel_ml)[0]
 
 
 def _indices(case, channels: Sequence[str | int]) -> set[int]:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from LesionSegmentationLib.engine.calibration import calibrated
 from LesionSegmentationLib.engine.conditioned_score import ConditionedScore
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.lesions import find_lesions
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.probability_map import ProbabilityMap
 
-from .case_logits import calibrated_probability
 from .figures import figures_of
 
 
@@ -65,5 +65,5 @@ def curve_of(
 ) -> OperatingCurve:
     """Return the operating curve of logits (i, j, k); the arguments are those of :func:`figures_at_settings`."""
     geometry = Geometry(logits.shape, np.diag([*map(float, spacing_mm), 1.0]))
-    posterior = calibrated_probability(logits, calibration, geometry.voxel_ml)
+    posterior = calibrated(logits, calibration)
     return OperatingCurve.of(ProbabilityMap(posterior, geometry, calibration, floor, score=score))

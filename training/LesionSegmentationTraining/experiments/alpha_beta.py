@@ -25,11 +25,12 @@ import yaml
 from scipy.special import expit
 
 from LesionSegmentationLib.engine.agreement import overlap_figures
+from LesionSegmentationLib.engine.calibration import calibrated
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.probability_map import ProbabilityMap
 
-from ..evaluation.case_logits import calibrated_probability, case_maps, case_score
+from ..evaluation.case_logits import case_maps, case_score
 from ..evaluation.score_figures import average_precision
 from ..export.calibration import fit_scale_and_bias
 from ..export.evidence import gather
@@ -117,10 +118,8 @@ def _answers(name: str, network, cases) -> dict | None:
         logits = _maps(network, case)[-1]
         evidence.append(gather(logits[inside], case.mask[inside], patient=case.patient, case=case.id, kind=case.kind))
     scale, bias = fit_scale_and_bias(evidence)
-    usual_ml = float(np.mean([case.lesion.sum() for case in evidence])) * VOXEL_ML
-    answers = {"scale": scale, "bias": bias, "usual_ml": usual_ml}
-    settled = [case.calibrated(answers, VOXEL_ML) for case in evidence]
-    return {**answers, "floor": [] if name == "conditioned" else choose_floor(settled, 1.0, 0.0, VOXEL_ML)}
+    floor = [] if name == "conditioned" else choose_floor(evidence, scale, bias, VOXEL_ML)
+    return {"scale": scale, "bias": bias, "floor": floor}
 
 
 def _rows(name: str, network, case, answers: dict | None) -> list[dict]:
@@ -132,7 +131,7 @@ def _rows(name: str, network, case, answers: dict | None) -> list[dict]:
         beta = float(name.removeprefix("tversky_"))
         return [{**names, **_true(maps[0] >= 0, mask, beta), "auc_pr": _auc(maps[0], mask)}]
     score = case_score(maps, RHO if name == "conditioned" else None)
-    posterior = calibrated_probability(maps[-1], answers)
+    posterior = calibrated(maps[-1], answers)
     curve = OperatingCurve.of(
         ProbabilityMap(posterior, Geometry(mask.shape, np.eye(4)), answers, answers["floor"], score=score)
     )

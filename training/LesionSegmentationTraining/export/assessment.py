@@ -104,22 +104,19 @@ class Assessment:
         if not evidence:
             return
         scale, bias = fit_scale_and_bias(evidence, real_weight)
-        loads = [one.lesion.sum() * voxel_ml for one in evidence]
-        weights = [real_weight if one.kind == "real" else 1.0 for one in evidence]
-        fitted = {"scale": scale, "bias": bias, "usual_ml": float(np.average(loads, weights=weights)) or None}
-        settled = [one.calibrated(fitted, voxel_ml) for one in evidence]
         kinds = Counter(case.kind for case in {case.case: case for case in evidence}.values())
         whole = ", ".join(
             f"{count} {'made-up' if kind == 'synthetic' else kind}" for kind, count in sorted(kinds.items())
         )
         self.calibration = {
-            **fitted,
-            "error": calibration_error(settled, 1.0, 0.0),
+            "scale": scale,
+            "bias": bias,
+            "error": calibration_error(evidence, scale, bias),
             "error_uncalibrated": calibration_error(evidence, 1.0, 0.0),
-            "reliability": reliability(settled, 1.0, 0.0),
+            "reliability": reliability(evidence, scale, bias),
             "fitted_on": f"{sum(kinds.values())} whole cases ({whole}), with all channels and with the first alone",
         }
-        self.floor = choose_floor(settled, 1.0, 0.0, voxel_ml) if self.rho is None else []
+        self.floor = choose_floor(evidence, scale, bias, voxel_ml) if self.rho is None else []
 
     def measure(self, cases: Sequence[Case], role: str | None = None) -> Iterator[Measured]:
         """Answer what each of ``cases`` gives, with all its channels and with the first alone.
@@ -135,7 +132,7 @@ class Assessment:
                 "channels": " + ".join(answer.channels),
             }  # fmt: skip
             rows = [{**names, **row} for row in figures_at(curve, case.mask > 0, BETAS, False, SMALLEST_MM)]
-            evidence = answer.evidence.calibrated(self.calibration, curve.geometry.voxel_ml)
+            evidence = answer.evidence.calibrated(self.calibration)
             yield Measured(rows, evidence, self._picture(answer, curve, spacing))
 
     def _answers(self, cases: Sequence[Case]) -> Iterator[Answer]:

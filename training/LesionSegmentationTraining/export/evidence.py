@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from LesionSegmentationLib.engine.calibration import log_odds
-
 # Below this logit a background voxel is hopeless; such voxels are many and alike.
 HOPELESS = -9.0
 HOPELESS_SHARE = 50
@@ -31,9 +29,9 @@ class Evidence:
     kind: str
     channels: str
 
-    def calibrated(self, calibration: dict, voxel_ml: float) -> Evidence:
-        """The same with ``calibration`` applied to its logits, as the engine does; ``voxel_ml``: volume of a voxel."""
-        return replace(self, logits=log_odds(self.logits, calibration, voxel_ml, self.count)[0])
+    def calibrated(self, calibration: dict) -> Evidence:
+        """The same with scale and bias of ``calibration`` applied to its logits."""
+        return replace(self, logits=calibration["scale"] * self.logits + calibration["bias"])
 
     @property
     def lesion_free(self) -> bool:

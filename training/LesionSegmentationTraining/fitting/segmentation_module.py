@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from LesionSegmentationLib.engine.bridge import to_tensor
+from LesionSegmentationLib.engine.calibration import calibrated
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
 from LesionSegmentationLib.engine.operating_curve import OperatingCurve
 from LesionSegmentationLib.engine.probability_map import ProbabilityMap
 
-from ..evaluation.case_logits import calibrated_probability, case_maps, case_score
+from ..evaluation.case_logits import case_maps, case_score
 from ..evaluation.score_figures import average_precision
 from ..losses import build_loss
 from ..losses.conditioned import rho_range
@@ -175,7 +176,7 @@ class SegmentationModule(pl.LightningModule):
         maps = case_maps(self.network, case, data.tile, device=self.device, intensity=intensity)
         mask = np.array(case.mask)
         on_device = [to_tensor(array[None]).to(self.device) for array in (maps, mask[None].astype(np.float32))]
-        posterior = calibrated_probability(maps[-1], {"scale": 1.0, "bias": 0.0})
+        posterior = calibrated(maps[-1], {"scale": 1.0, "bias": 0.0})
         score = case_score(maps, rho_range(self.loss))
         curve = OperatingCurve.of(ProbabilityMap(posterior, Geometry(posterior.shape, np.eye(4)), score=score))
         return {
