@@ -178,7 +178,7 @@ def test_every_preset_says_what_it_is():
 
 
 def test_a_preset_that_begins_with_a_run_says_when_that_is_not_there(tmp_path):
-    assert missing_start(presets()["ms-flair-fit"]) == "trunk-run/last.ckpt"
+    assert missing_start(presets()["ms-flair-fit"]) == "second-run/last.ckpt"
     assert missing_start(presets()["tutorial-fit"]) == ""
     preset = tmp_path / "fit.yaml"
     preset.write_text(f"model:\n  start_from: {tmp_path / 'last.ckpt'}\n")
