@@ -48,7 +48,8 @@ def main():
         thumbnails(flairNode, SAMPLE / "mask.nii.gz", arguments.icons)
     if arguments.t1:
         loadVolume(arguments.t1, "T1")
-    widget = loadModule(REPOSITORY / "LesionSegmentation" / "LesionSegmentation.py").pythonWidget()
+    module = loadModule(REPOSITORY / "LesionSegmentation" / "LesionSegmentation.py")
+    widget = module.pythonWidget()
     window = windowWithViews(widget)
     try:
         ui = widget.panel.ui
@@ -79,7 +80,8 @@ def main():
             ui.balanceSlider.value = 0.0
             followUp(widget, flairNode, result, arguments)
     finally:
-        widget.cleanup()
+        module.closeWidget()
+        window.close()
 
 
 def segment(widget, volumeNode):

@@ -11,11 +11,16 @@ def orderTabs(sections):
     chain = [sections[0]]
     while (following := chain[-1].nextInFocusChain()) != sections[0]:
         chain.append(following)
-    # What has a proxy hands the keyboard on to it, which is in the chain itself.
-    takers = [widget for widget in chain if widget.focusPolicy != qt.Qt.NoFocus and widget.focusProxy() is None]
+    takers = [widget for widget in chain if widget.focusPolicy != qt.Qt.NoFocus and not _isInner(widget)]
     ordered = []
     for section in sections:
         ordered += [widget for widget in takers if widget == section]
         ordered += [widget for widget in takers if section.isAncestorOf(widget) and widget != section]
     for one, following in zip(ordered, ordered[1:]):
         qt.QWidget.setTabOrder(one, following)
+
+
+def _isInner(widget):
+    """Whether a widget is the line of a spin box or combo box, which takes the keyboard itself and hands it on."""
+    outer = widget.parentWidget()
+    return outer is not None and (outer.inherits("QAbstractSpinBox") or outer.inherits("QComboBox"))
