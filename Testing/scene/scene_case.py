@@ -54,6 +54,16 @@ class SceneTestCase(unittest.TestCase):
         node.CreateDefaultDisplayNodes()
         return node
 
+    def addSegmentation(self, masks, volumeNode, name):
+        """Add a segmentation on the grid of ``volumeNode`` with one segment for each of ``masks``, (i, j, k)."""
+        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        for number, mask in enumerate(masks):
+            segment = node.GetSegmentation().AddEmptySegment(f"s{number}")
+            array = np.ascontiguousarray(mask.transpose(2, 1, 0).astype(np.uint8))
+            slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segment, volumeNode)
+        return node
+
     def temporaryFolder(self):
         """Return a folder that goes when the test ends."""
         folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)

@@ -34,15 +34,6 @@ class ReferenceTestCase(SceneTestCase):
         node.SetIJKToRASMatrix(vtkMatrix(matrix))
         return node
 
-    def addSegmentation(self, masks, volumeNode, name="truth"):
-        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-        for number, mask in enumerate(masks):
-            segment = node.GetSegmentation().AddEmptySegment(f"s{number}")
-            array = np.ascontiguousarray(mask.transpose(2, 1, 0).astype(np.uint8))
-            slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segment, volumeNode)
-        return node
-
     def assertTrueFigures(self, result, truth=TRUTH):
         shown = segmentArray(result.segmentationNode, SEGMENT_ID, result.referenceNode) > 0
         expected = overlap_figures(shown, truth, result.curve.geometry.voxel_ml)
@@ -62,7 +53,7 @@ class TrueFiguresTest(ReferenceTestCase):
                 TRUTH & (np.arange(SHAPE[0])[:, None, None] < 20),
                 TRUTH & (np.arange(SHAPE[0]) >= 15)[:, None, None],
             )
-            references = self.addLabelMap(TRUTH, GRIDS[grid]), self.addSegmentation(halves, self.reference)
+            references = self.addLabelMap(TRUTH, GRIDS[grid]), self.addSegmentation(halves, self.reference, "truth")
             for node in references:
                 with self.subTest(grid=grid, node=node.GetClassName()):
                     comparison = result.compareWith(node)
@@ -102,7 +93,7 @@ class TrueFiguresTest(ReferenceTestCase):
         matrix = np.eye(4)
         matrix[:3, 3] = (7, -3, 2)
         transform.SetMatrixTransformToParent(vtkMatrix(matrix))
-        node = self.addSegmentation([TRUTH], self.reference)
+        node = self.addSegmentation([TRUTH], self.reference, "truth")
         for moved in (node, result.segmentationNode, self.reference):
             moved.SetAndObserveTransformNodeID(transform.GetID())
         result.compareWith(node)
@@ -125,7 +116,7 @@ class TrueFiguresTest(ReferenceTestCase):
 
     def test_anEditedReferenceIsReadAgain(self):
         result = self.makeResult("anisotropic")
-        node = self.addSegmentation([TRUTH], self.reference)
+        node = self.addSegmentation([TRUTH], self.reference, "truth")
         comparison = result.compareWith(node)
         self.assertFalse(comparison.update())
         less = TRUTH & (np.arange(SHAPE[2]) < 12)

@@ -3,8 +3,6 @@
 import csv
 
 import numpy as np
-import slicer
-import slicer.util
 
 from LesionSegmentationLib.engine.errors import InputError
 from LesionSegmentationLib.engine.geometry import Geometry
@@ -21,15 +19,6 @@ class TrainingCaseTest(SceneTestCase):
         super().setUp()
         self.table = self.temporaryFolder() / "cases.csv"
 
-    def addSegmentation(self, volumeNode, masks=PARTS, name="lesions"):
-        node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-        for number, mask in enumerate(masks):
-            segment = node.GetSegmentation().AddEmptySegment(f"s{number}")
-            array = np.ascontiguousarray(mask.transpose(2, 1, 0).astype(np.uint8))
-            slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segment, volumeNode)
-        return node
-
     def rows(self):
         return list(csv.DictReader(self.table.read_text(encoding="utf-8").splitlines()))
 
@@ -37,7 +26,7 @@ class TrainingCaseTest(SceneTestCase):
         for number, (grid, matrix) in enumerate(GRIDS.items()):
             with self.subTest(grid=grid):
                 volume = self.addVolume(matrix)
-                lesions = self.addSegmentation(volume)
+                lesions = self.addSegmentation(PARTS, volume, "lesions")
                 name = addTrainingCase(self.table, {"flair": volume}, lesions, f"p{number}", "test")
                 row = self.rows()[-1]
                 self.assertEqual((row["id"], row["patient"], row["split"]), (name, f"p{number}", "test"))
@@ -58,7 +47,7 @@ class TrainingCaseTest(SceneTestCase):
 
     def test_whatIsNoCaseLeavesTheTableAsItWas(self):
         volume = self.addVolume()
-        good = self.addSegmentation(volume)
+        good = self.addSegmentation(PARTS, volume, "lesions")
         addTrainingCase(self.table, {"flair": volume}, good, "one", "train")
         before = self.table.read_bytes()
         elsewhere = self.addVolume(GRIDS["plain"] + np.array([[0, 0, 0, 500], [0] * 4, [0] * 4, [0] * 4]), name="far")
@@ -66,7 +55,7 @@ class TrainingCaseTest(SceneTestCase):
         for segmentation, patient, split, sentence in (
             (None, "two", "", "Choose the reference segmentation"),
             (bare, "two", "", "bare has no segment"),
-            (self.addSegmentation(elsewhere, name="other"), "two", "", "other lies beside FLAIR"),
+            (self.addSegmentation(PARTS, elsewhere, "other"), "two", "", "other lies beside FLAIR"),
             (good, "Doe, J", "", "Give the patient a name"),
             (good, "one", "test", "in the split 'train' already"),
         ):

@@ -14,7 +14,7 @@ from LesionSegmentationLib.engine.process import process
 from LesionSegmentationLib.engine.study import Study
 from LesionSegmentationLib.engine.volume import Volume
 from LesionSegmentationTraining.evaluation.case_logits import case_logits
-from LesionSegmentationTraining.evaluation.settings import figures_at_settings
+from LesionSegmentationTraining.evaluation.settings import curve_of, figures_at
 
 from .conftest import bright_head
 
@@ -46,9 +46,8 @@ def test_the_posterior_is_that_of_inference(study, bundle):
     assert logits.dtype == np.float32 and logits.shape == case.image.shape[1:]
     assert calibrated(logits, calibration) == pytest.approx(posterior[prepared.crop], abs=1e-6)
     assert posterior.max() > 0.9
-    rows = figures_at_settings(
-        logits, mask[prepared.crop], calibration, [[0.25, 0.3], [4.0, 0.05]], (0.3, 0.7), (1, 1, 1)
-    )
+    curve = curve_of(logits, calibration, [[0.25, 0.3], [4.0, 0.05]], (1, 1, 1))
+    rows = figures_at(curve, mask[prepared.crop] != 0, (0.3, 0.7))
     assert [row["beta"] for row in rows] == [0.3, 0.7] and rows[0]["prediction_ml"] <= rows[1]["prediction_ml"]
     assert rows[0]["dice"] > 0.5 and 0 < rows[0]["expected_dice"] <= 1
 

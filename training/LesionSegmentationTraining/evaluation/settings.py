@@ -26,7 +26,8 @@ def figures_at(
     """Return one row for each of ``betas`` (alpha = 1 - beta): beta, threshold (a probability, None where a
     setting cuts another score), the figures of ``figures_of``, and what the posterior itself expects
     (``expected_precision``, ``expected_recall``, ``expected_dice``, ``expected_f2``). Lesions less than ``smallest_mm``
-    across are taken out of what is marked, never out of ``reference``.
+    across are taken out of what is marked, never out of ``reference``. ``surfaces``: with surface distances, which take
+    seconds.
     """
     rows = []
     for beta in betas:
@@ -38,24 +39,6 @@ def figures_at(
     return rows
 
 
-def figures_at_settings(
-    logits: np.ndarray,
-    mask: np.ndarray,
-    calibration: dict,
-    floor: list,
-    betas: Sequence[float],
-    spacing_mm: Sequence[float],
-    surfaces: bool = True,
-    score: ConditionedScore | None = None,
-) -> list[dict]:
-    """Return :func:`figures_at` of logits (i, j, k) against ``mask``, after ``calibration`` (scale, bias) and ``floor``
-    ([[rho, level], ...]); ``spacing_mm`` per axis. ``surfaces``: with surface distances, which take seconds.
-    ``score``: what the settings cut, on the same grid, where a conditioned head made it.
-    """
-    curve = curve_of(logits, calibration, floor, spacing_mm, score)
-    return figures_at(curve, np.asarray(mask) != 0, betas, surfaces)
-
-
 def curve_of(
     logits: np.ndarray,
     calibration: dict,
@@ -63,7 +46,11 @@ def curve_of(
     spacing_mm: Sequence[float],
     score: ConditionedScore | None = None,
 ) -> OperatingCurve:
-    """Return the operating curve of logits (i, j, k); the arguments are those of :func:`figures_at_settings`."""
+    """Return the operating curve of logits (i, j, k), after ``calibration`` (scale, bias) and ``floor``
+    ([[rho, level], ...]); ``spacing_mm`` per axis.
+
+    ``score``: what the settings cut, on the same grid, where a conditioned head made it.
+    """
     geometry = Geometry(logits.shape, np.diag([*map(float, spacing_mm), 1.0]))
     posterior = calibrated(logits, calibration)
     return OperatingCurve.of(ProbabilityMap(posterior, geometry, calibration, floor, score=score))

@@ -8,18 +8,8 @@ import slicer
 import slicer.util
 
 from gui.panel_driving import click, dragSlider, press, processEvents, segmentAndWait, shownMask
-from gui.six_lesions import CUBES, assertAgrees, cells, readSix
+from gui.six_lesions import CUBES, assertAgrees, cells
 from gui.synthetic_head import addHead
-
-
-@pytest.fixture
-def flairNode(scene):
-    return addHead("FLAIR", lesions=CUBES)
-
-
-@pytest.fixture
-def section(widget, ui, flairNode, warm, monkeypatch):
-    return readSix(widget, ui, flairNode, monkeypatch)
 
 
 def clickRow(section, row):

@@ -1,20 +1,7 @@
 """Reading a list of lesions with the keyboard alone."""
 
-import pytest
-
 from gui.panel_driving import press
-from gui.six_lesions import CUBES, assertAgrees, readSix
-from gui.synthetic_head import addHead
-
-
-@pytest.fixture
-def flairNode(scene):
-    return addHead("FLAIR", lesions=CUBES)
-
-
-@pytest.fixture
-def section(widget, ui, flairNode, warm, monkeypatch):
-    return readSix(widget, ui, flairNode, monkeypatch)
+from gui.six_lesions import assertAgrees
 
 
 def testReadingNeedsNoMouse(section, ui, flairNode):
