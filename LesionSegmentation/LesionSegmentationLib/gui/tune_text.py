@@ -36,7 +36,7 @@ def sourcesText(probabilityMap, comparedName="", editedVoxels=0):
         fittedOn = probabilityMap.calibration["fitted_on"]
         parts = [_("Expected: from this image, by a model calibrated on {cases}.").format(cases=fittedOn)]
     if probabilityMap.measured is not None:
-        parts.append(_("Measured: the mean over scans left out of the training, with every size of lesion."))
+        parts.append(_("Measured: the mean over scans left out of the training; the model's card says how."))
     if comparedName:
         parts.append(_("True: against {name}, hand edits counted.").format(name=comparedName))
     if editedVoxels:
