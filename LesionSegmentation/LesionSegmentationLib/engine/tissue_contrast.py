@@ -12,11 +12,7 @@ from scipy import ndimage
 
 from .geometry import Geometry, to_canonical
 
-__all__ = ["KINDS", "looks_like", "shows"]
-
-# What an image can look like, as a person calls it.
-KINDS = {"flair": "FLAIR", "t1": "T1", "t2": "T2", "ct": "CT"}
-_SHOWS = {**{kind: kind for kind in KINDS}, "t1c": "t1"}
+__all__ = ["looks_like"]
 
 _COARSE_MM = 3.0
 _FEWEST_BLOCKS = 10
@@ -25,11 +21,6 @@ _BRAIN_HEIGHT_MM = 95.0  # below the vertex; further down are face and neck
 _SHADING_MM = 12.0
 _LEAST_BRAIN_ML = 100.0
 _CT_AIR = -500.0
-
-
-def shows(channel: str) -> str | None:
-    """Return what an image of ``channel`` has to look like, a key of KINDS; None where any look will do."""
-    return _SHOWS.get(channel)
 
 
 def looks_like(array: np.ndarray, geometry: Geometry) -> str | None:

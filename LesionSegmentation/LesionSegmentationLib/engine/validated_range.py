@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from .contrast_kinds import KINDS, shows
 from .errors import InputError
-from .tissue_contrast import KINDS, looks_like, shows
 from .volume import Volume
 
 # Headers round, and so do the sentences: voxels of 5.004 mm are voxels of 5 mm.
@@ -88,6 +88,8 @@ def _too_small(smallest: Sequence[float] | None, reference: Volume) -> Iterator[
 
 
 def _unlike(contrast: Iterable[str], volumes: Mapping[str, Volume]) -> Iterator[str]:
+    from .tissue_contrast import looks_like  # brings scipy, which nobody needs to read a description
+
     for channel in contrast:
         volume = volumes.get(channel)
         look = None if volume is None else looks_like(volume.array, volume.geometry)

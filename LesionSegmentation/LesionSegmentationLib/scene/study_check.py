@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from slicer.i18n import tr as _
 
+from ..engine.contrast_kinds import KINDS, shows
 from ..engine.errors import InputError
 from ..engine.study import overlap
 from .dicom_identity import dicomIdentity
@@ -49,8 +50,6 @@ class StudyCheck:
             return Findings(refusal=str(error))
 
     def _checked(self, nodes, reference):
-        from ..engine.tissue_contrast import KINDS, shows  # brings scipy, which an empty panel does not need
-
         _refuseTwice(nodes)
         looks = {channel: self._looksOf(node) for channel, node in nodes.items()}
         notes = _compareGrids(nodes, reference) if reference in nodes else []
@@ -67,7 +66,7 @@ class StudyCheck:
 
     def _looksOf(self, node):
         """What a volume looks like, see ``looks_like``; raises InputError when it cannot be an image at all."""
-        from ..engine.tissue_contrast import looks_like
+        from ..engine.tissue_contrast import looks_like  # brings scipy, which an empty panel does not need
 
         image = node.GetImageData()
         stamp = (None if image is None else image.GetMTime(), node.GetMTime())
